@@ -1,0 +1,106 @@
+# presence: build, test, demo. `make help` lists the targets.
+
+VERSION := 0.1.0
+BUILD ?= build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
+comma := ,
+PREFIX ?= /usr/local
+DESTDIR ?=
+PROGRAMS := presence-ws presence-api presence-expiryd presence-ctl presence-sim
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter $(if $(WERROR),-Werror)
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-aliasing $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined))
+MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
+PACKAGES := libuv libwebsockets hiredis $(MSGPACK) jansson libjwt libcrypto libmicrohttpd
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DPRESENCE_VERSION='"$(VERSION)"' -Ilib -I$(BUILD)/gen $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) $(PKG_CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
+pkg_libs = $(shell pkg-config --libs $(1))
+
+# The layers, lowest first; a layer is an archive, and links only with those below it.
+LAYERS := base presence wire auth store net
+below_base := base
+below_presence := presence base
+below_wire := wire presence base
+below_auth := auth presence base
+below_store := store wire presence base
+below_net := net store auth wire presence base
+libs_base :=
+libs_presence := $(libs_base)
+libs_wire := $(call pkg_libs,$(MSGPACK) jansson)
+libs_auth := $(call pkg_libs,libjwt libcrypto jansson)
+libs_store := $(call pkg_libs,hiredis $(MSGPACK) jansson libcrypto)
+libs_net := $(call pkg_libs,libuv libwebsockets hiredis $(MSGPACK) jansson libjwt libcrypto)
+libs_presence-ws := $(libs_net)
+libs_presence-api := $(libs_net) $(call pkg_libs,libmicrohttpd) -lpthread
+libs_presence-expiryd := $(libs_net)
+libs_presence-ctl := $(libs_net)
+libs_presence-sim := $(libs_net)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+archives = $(foreach l,$(below_$(1)),$(BUILD)/lib/lib$(l).a)
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+SCRIPTS := $(filter-out lib/store/scripts/prelude.lua,$(wildcard lib/store/scripts/*.lua))
+PAGES := $(wildcard cmd/presence-api/*.html)
+
+.PHONY: all deps demo check check-all check-unit check-e2e check-san bench fuzz lint format compdb install uninstall dist clean help
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(PROGRAMS:%=$(BUILD)/bin/%) ## build the five programs into build/bin/
+
+$(BUILD)/obj/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# The Lua scripts, each behind the shared prelude, as C constants.
+$(BUILD)/gen/scripts.c: $(SCRIPTS) lib/store/scripts/prelude.lua tests/tools/embed.sh
+	@mkdir -p $(@D)
+	$(Q)tests/tools/embed.sh $(foreach s,$(SCRIPTS),script_$(basename $(notdir $(s)))=lib/store/scripts/prelude.lua+$(s)) > $@
+
+$(BUILD)/gen/page.c: $(PAGES) tests/tools/embed.sh
+	@mkdir -p $(@D)
+	$(Q)tests/tools/embed.sh $(foreach p,$(PAGES),page_$(basename $(notdir $(p)))=$(p)) > $@
+
+define layer
+$(BUILD)/lib/lib$(1).a: $$(call objects,lib/$(1)/*.c) $(if $(filter store,$(1)),$(BUILD)/obj/gen/scripts.o)
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+$(BUILD)/test/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $$(call archives,$(1))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $$^ $$(libs_$(1)) -lcmocka -o $$@
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
+
+define program
+$(BUILD)/bin/$(1): $$(call objects,cmd/$(1)/*.c) $(if $(filter presence-api,$(1)),$(BUILD)/obj/gen/page.o) $$(call archives,net)
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $$^ $$(libs_$(1)) -o $$@
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/test/%,$(wildcard tests/unit/*/*.c))
+
+check-unit: $(UNIT_TESTS) ## the rules, wire, tokens, settings and scripts, each by itself
+	@set -e; for t in $(UNIT_TESTS); do echo "== $$t"; $$t; done
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

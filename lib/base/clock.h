@@ -1,0 +1,13 @@
+/* Time, asked for in one place: everything else takes it as an argument. Milliseconds in int64_t. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Since 1970; follows the wall clock with its jumps. */
+int64_t clock_wall_ms(void);
+/* Since some fixed point; never jumps, counts through suspend (CLOCK_BOOTTIME is not used: it is not what libuv uses). */
+int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
+
+#endif

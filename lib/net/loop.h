@@ -1,0 +1,41 @@
+/* The event loop of a process: libuv behind a small face, so that no other layer includes its header.
+ * One loop, one thread. Times are monotonic milliseconds (clock_mono_ms). */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct uv_loop_s;
+
+struct loop *loop_create(void);
+/* After loop_run has returned and every user of the loop is destroyed. */
+void loop_destroy(struct loop *loop);
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+/* The time at which this turn of the loop began; cheap. */
+int64_t loop_now_ms(const struct loop *loop);
+/* For the other files of lib/net only. */
+struct uv_loop_s *loop_uv(struct loop *loop);
+
+struct loop_timer;
+struct loop_timer *loop_timer_create(struct loop *loop, void (*fire)(void *arg), void *arg);
+/* Once after delay_ms, then every repeat_ms (0: no more). Starting again moves it. */
+void loop_timer_start(struct loop_timer *timer, int64_t delay_ms, int64_t repeat_ms);
+void loop_timer_stop(struct loop_timer *timer);
+bool loop_timer_active(const struct loop_timer *timer);
+/* May be called from its own function; NULL is fine. */
+void loop_timer_destroy(struct loop_timer *timer);
+
+/* Runs `fire` once before the loop next waits, after all events of this turn: the place to send what the turn gathered.
+ * Wanting twice is wanting once. */
+struct loop_task;
+struct loop_task *loop_task_create(struct loop *loop, void (*fire)(void *arg), void *arg);
+void loop_task_want(struct loop_task *task);
+void loop_task_destroy(struct loop_task *task);
+
+/* Signals arrive as ordinary events; SIGPIPE is ignored by loop_create. */
+void loop_on_signal(struct loop *loop, int signum, void (*fire)(void *arg, int signum), void *arg);
+
+#endif

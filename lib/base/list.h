@@ -1,4 +1,5 @@
-/* An intrusive doubly linked list: the links stand inside the objects, so nothing is allocated and removal is O(1). */
+/* An intrusive doubly linked list: the links stand inside the objects, so nothing is allocated and removal is
+ * O(1). */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -9,7 +10,7 @@ struct list {
     struct list *prev, *next;
 };
 
-#define list_entry(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define list_entry(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct list *head)
 {
@@ -35,6 +36,18 @@ static inline void list_remove(struct list *link)
     link->prev->next = link->next;
     link->next->prev = link->prev;
     list_init(link);
+}
+
+/* Moves all of `from` to the end of `head`. */
+static inline void list_take(struct list *head, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->next->prev = head->prev;
+    head->prev->next = from->next;
+    from->prev->next = head;
+    head->prev = from->prev;
+    list_init(from);
 }
 
 /* Whether the link stands in a list (it must have been initialised). */

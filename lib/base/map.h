@@ -1,8 +1,8 @@
 /* A hash map from byte strings to the caller's objects.
  *
- * The map stores pointers only: the key stands inside the object, and `key_of` finds it. SipHash-1-3 under a random
- * key per process, since ids come from outside (hash flooding). 8 bytes a slot, at most 3/4 full; grows and shrinks.
- * The map owns no object. Don't put or remove while iterating. */
+ * The map stores pointers only: the key stands inside the object, and `key_of` finds it. SipHash-1-3 under a
+ * random key per process, since ids come from outside (hash flooding). 8 bytes a slot, at most 3/4 full;
+ * grows and shrinks. The map owns no object. Don't put or remove while iterating. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -16,6 +16,8 @@ struct map {
 };
 
 void map_init(struct map *m, struct span (*key_of)(const void *object));
+/* The hash key from a seed instead, so that a run repeats itself; only while no map holds anything. */
+void map_set_hash_key(uint64_t seed);
 /* Frees the slots, not the objects. */
 void map_finish(struct map *m);
 void *map_get(const struct map *m, struct span key);

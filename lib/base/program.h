@@ -18,8 +18,8 @@ enum exit_code {
 /* A command of presence-ctl or presence-sim, for --help and completions. */
 struct command_info {
     const char *name;
-    const char *arguments; /* "USER...", "FILE", "" */
-    const char *help;      /* one line */
+    const char *arguments;              /* "USER...", "FILE", "" */
+    const char *help;                   /* one line */
     const struct setting_table *tables; /* flags of this command alone; NULL: none */
     size_t table_count;
 };
@@ -34,11 +34,11 @@ struct program_info {
 };
 
 void program_help(const struct program_info *p, struct bytes *out);
-/* A completion script of the shell "bash", "zsh" or "fish", made from the tables: 0, or -1 for another shell. */
+/* A completion script for "bash", "zsh" or "fish", made from the tables: 0, or -1 for another shell. */
 int program_completion(const struct program_info *p, const char *shell, struct bytes *out);
-/* Loads the settings and answers --help, --version, --check-config and --completions by itself. Returns -1 to go on,
- * or the exit code to end with. `check` says what else is wrong with the loaded settings (fills error, returns -1),
- * may be NULL; it also runs for a plain start. */
+/* Loads the settings and answers --help, --version, --check-config and --completions by itself. Returns -1 to
+ * go on, or the exit code to end with. `check` says what else is wrong with the loaded settings (fills error,
+ * returns -1), may be NULL; it also runs for a plain start. */
 int program_start(const struct program_info *p, int *argc, char **argv, void *config,
                   int (*check)(void *config, struct settings_error *error));
 

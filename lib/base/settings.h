@@ -1,12 +1,12 @@
 /* Settings: one table drives parsing, --help, --check-config and the completions (contract sections 1 and 8).
  *
- * A setting comes from its flag, else its environment variable, else the file named by --config (lines `KEY=value`, the
- * same KEY as the environment variable; `#` comments; quotes around the value are taken off), else its default.
- * A secret has no flag. For a setting with `from_file`, KEY_FILE names a file that holds the value (one trailing newline
- * is taken off), in the environment and in the file alike.
- * Durations: `60` (seconds), `60s`, `250ms`, `5m`, `1h`; stored in milliseconds. Sizes: `4096`, `64k`, `4m`; stored in
- * bytes. Booleans: true/false/1/0/yes/no/on/off; a boolean's flag may stand alone (`--reuseport`) or as `--x=false`.
- * Flags are long (`--redis-host VALUE` or `--redis-host=VALUE`), some have a letter. */
+ * A setting comes from its flag, else its environment variable, else the file named by --config (lines
+ * `KEY=value`, the same KEY as the environment variable; `#` comments; quotes around the value are taken
+ * off), else its default. A secret has no flag. For a setting with `from_file`, KEY_FILE names a file that
+ * holds the value (one trailing newline is taken off), in the environment and in the file alike. Durations:
+ * `60` (seconds), `60s`, `250ms`, `5m`, `1h`; stored in milliseconds. Sizes: `4096`, `64k`, `4m`; stored in
+ * bytes. Booleans: true/false/1/0/yes/no/on/off; a boolean's flag may stand alone (`--reuseport`) or as
+ * `--x=false`. Flags are long (`--redis-host VALUE` or `--redis-host=VALUE`), some have a letter. */
 #ifndef BASE_SETTINGS_H
 #define BASE_SETTINGS_H
 
@@ -26,7 +26,7 @@ struct setting {
     const char *env;     /* the variable, and the key in the file; NULL: flag only */
     const char *env_alt; /* a second name, weaker than the first; NULL: none */
     enum setting_type type;
-    size_t offset; /* of the field in the program's struct */
+    size_t offset;        /* of the field in the program's struct */
     const char *fallback; /* the default, as text; NULL: none */
     int64_t min, max;     /* for INT, DURATION (ms), SIZE; max 0: no upper bound */
     const char *choices;  /* "a|b|c" for CHOICE; also a hint for completions on TEXT ("<file>", "<host>") */
@@ -37,12 +37,12 @@ struct setting {
     bool repeat;          /* TEXT: values of repeated flags are joined with ',' */
 };
 
-/* A program's settings are several tables one after the other (its own, the Redis link's, the log's …), all writing
- * into one struct. */
+/* A program's settings are several tables one after the other (its own, the Redis link's, the log's …), all
+ * writing into one struct. */
 struct setting_table {
     const struct setting *rows;
     size_t count;
-    size_t base; /* added to each row's offset: where the table's struct stands in the program's */
+    size_t base;       /* added to each row's offset: where the table's struct stands in the program's */
     const char *title; /* heading in --help */
 };
 
@@ -50,14 +50,22 @@ struct settings_error {
     char text[512]; /* names the setting, the value and what is allowed; never a secret's value */
 };
 
-enum settings_outcome { SETTINGS_OK, SETTINGS_HELP, SETTINGS_VERSION, SETTINGS_CHECK, SETTINGS_USAGE, SETTINGS_BAD };
+enum settings_outcome {
+    SETTINGS_OK,
+    SETTINGS_HELP,
+    SETTINGS_VERSION,
+    SETTINGS_CHECK,
+    SETTINGS_USAGE,
+    SETTINGS_BAD
+};
 
-/* Reads all into *config (zeroed by the caller). --help, --version, --check-config and --config FILE are understood
- * everywhere. Arguments that are no flags are left in argv[1..*argc-1] in order, for commands; `--` ends the flags.
- * SETTINGS_USAGE: an unknown flag or a missing value (exit 2); SETTINGS_BAD: a wrong value (exit 3); both fill *error.
- * `getenv_fn` is for tests; NULL means getenv(3). */
+/* Reads all into *config (zeroed by the caller). --help, --version, --check-config and --config FILE are
+ * understood everywhere. Arguments that are no flags are left in argv[1..*argc-1] in order, for commands;
+ * `--` ends the flags. SETTINGS_USAGE: an unknown flag or a missing value (exit 2); SETTINGS_BAD: a wrong
+ * value (exit 3); both fill *error. `getenv_fn` is for tests; NULL means getenv(3). */
 enum settings_outcome settings_load(const struct setting_table *tables, size_t count, int *argc, char **argv,
-                                    void *config, struct settings_error *error, const char *(*getenv_fn)(const char *));
+                                    void *config, struct settings_error *error,
+                                    const char *(*getenv_fn)(const char *));
 /* Reads environment and file once more (SIGHUP) into a fresh struct; flags as first given. Same outcomes. */
 void settings_finish(const struct setting_table *tables, size_t count, void *config);
 /* The options part of --help, aligned, with environment names, defaults and bounds. */

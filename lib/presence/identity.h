@@ -11,7 +11,8 @@
 
 enum role { ROLE_MOBILE, ROLE_WEB, ROLE_DASHBOARD };
 
-/* 1–128 bytes of UTF-8 without control characters; ':' is allowed. The same rule holds for devices and groups. */
+/* 1–128 bytes of UTF-8 without control characters; ':' is allowed. The same rule holds for devices and
+ * groups. */
 bool user_id_valid(struct span id);
 bool device_id_valid(struct span id);
 bool group_id_valid(struct span id);

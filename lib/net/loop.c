@@ -1,0 +1,222 @@
+#include "net/loop.h"
+
+#include "base/list.h"
+#include "base/mem.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <uv.h>
+
+struct loop {
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    uv_idle_t idle; /* runs while tasks are wanted, so that the poll between two rounds does not block */
+    struct list wanted;
+    struct list signals;
+    bool running;
+};
+
+struct loop_timer {
+    uv_timer_t uv;
+    struct loop *loop;
+    void (*fire)(void *arg);
+    void *arg;
+};
+
+struct loop_task {
+    struct list link;
+    struct loop *loop;
+    void (*fire)(void *arg);
+    void *arg;
+};
+
+struct loop_signal {
+    uv_signal_t uv;
+    struct list link;
+    void (*fire)(void *arg, int signum);
+    void *arg;
+};
+
+static void on_idle(uv_idle_t *idle)
+{
+}
+
+/* Tasks wanted from within a task run in the next round: one that always wants itself starves nobody. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct loop *loop = prepare->data;
+    struct list batch;
+
+    list_init(&batch);
+    while (!list_empty(&loop->wanted)) {
+        struct list *link = loop->wanted.next;
+        list_remove(link);
+        list_append(&batch, link);
+    }
+    while (!list_empty(&batch)) {
+        struct loop_task *task = list_entry(batch.next, struct loop_task, link);
+        list_remove(&task->link);
+        task->fire(task->arg);
+    }
+    if (list_empty(&loop->wanted))
+        uv_idle_stop(&loop->idle);
+    else
+        uv_idle_start(&loop->idle, on_idle);
+}
+
+struct loop *loop_create(void)
+{
+    struct loop *loop = mem_zalloc(sizeof(*loop));
+
+    signal(SIGPIPE, SIG_IGN);
+    if (uv_loop_init(&loop->uv)) {
+        free(loop);
+        return NULL;
+    }
+    list_init(&loop->wanted);
+    list_init(&loop->signals);
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    loop->prepare.data = loop;
+    uv_prepare_start(&loop->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&loop->prepare);
+    uv_idle_init(&loop->uv, &loop->idle);
+    return loop;
+}
+
+static void on_signal_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void loop_destroy(struct loop *loop)
+{
+    if (!loop)
+        return;
+    while (!list_empty(&loop->signals)) {
+        struct loop_signal *s = list_entry(loop->signals.next, struct loop_signal, link);
+        list_remove(&s->link);
+        uv_close((uv_handle_t *)&s->uv, on_signal_closed);
+    }
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->idle, NULL);
+    /* A closed handle is gone only after a turn; a forgotten one must not hang the exit. */
+    for (int turn = 0; turn < 64 && uv_loop_close(&loop->uv) == UV_EBUSY; turn++)
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
+    free(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+    loop->running = true;
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    loop->running = false;
+}
+
+void loop_stop(struct loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+int64_t loop_now_ms(const struct loop *loop)
+{
+    return (int64_t)uv_now(&loop->uv);
+}
+
+struct uv_loop_s *loop_uv(struct loop *loop)
+{
+    return &loop->uv;
+}
+
+struct loop_timer *loop_timer_create(struct loop *loop, void (*fire)(void *arg), void *arg)
+{
+    struct loop_timer *timer = mem_zalloc(sizeof(*timer));
+
+    timer->loop = loop;
+    timer->fire = fire;
+    timer->arg = arg;
+    uv_timer_init(&loop->uv, &timer->uv);
+    timer->uv.data = timer;
+    return timer;
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct loop_timer *timer = handle->data;
+
+    timer->fire(timer->arg);
+}
+
+void loop_timer_start(struct loop_timer *timer, int64_t delay_ms, int64_t repeat_ms)
+{
+    /* Before the first turn the loop's time is that of its creation, and the timer would fire early. */
+    if (!timer->loop->running)
+        uv_update_time(&timer->loop->uv);
+    uv_timer_start(&timer->uv, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0,
+                   repeat_ms > 0 ? (uint64_t)repeat_ms : 0);
+}
+
+void loop_timer_stop(struct loop_timer *timer)
+{
+    uv_timer_stop(&timer->uv);
+}
+
+bool loop_timer_active(const struct loop_timer *timer)
+{
+    return uv_is_active((const uv_handle_t *)&timer->uv);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void loop_timer_destroy(struct loop_timer *timer)
+{
+    if (timer)
+        uv_close((uv_handle_t *)&timer->uv, on_timer_closed);
+}
+
+struct loop_task *loop_task_create(struct loop *loop, void (*fire)(void *arg), void *arg)
+{
+    struct loop_task *task = mem_zalloc(sizeof(*task));
+
+    list_init(&task->link);
+    task->loop = loop;
+    task->fire = fire;
+    task->arg = arg;
+    return task;
+}
+
+void loop_task_want(struct loop_task *task)
+{
+    if (!list_linked(&task->link))
+        list_append(&task->loop->wanted, &task->link);
+}
+
+void loop_task_destroy(struct loop_task *task)
+{
+    if (!task)
+        return;
+    list_remove(&task->link);
+    free(task);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct loop_signal *s = handle->data;
+
+    s->fire(s->arg, signum);
+}
+
+void loop_on_signal(struct loop *loop, int signum, void (*fire)(void *arg, int signum), void *arg)
+{
+    struct loop_signal *s = mem_zalloc(sizeof(*s));
+
+    s->fire = fire;
+    s->arg = arg;
+    uv_signal_init(&loop->uv, &s->uv);
+    s->uv.data = s;
+    uv_signal_start(&s->uv, on_signal, signum);
+    uv_unref((uv_handle_t *)&s->uv);
+    list_append(&loop->signals, &s->link);
+}

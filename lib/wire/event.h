@@ -21,8 +21,10 @@ struct event {
 };
 
 /* 0; -1: no JSON object, over EVENT_SIZE_MAX, no valid userId, or a status other than "online" and "offline". userId may
- * be an integer. Unknown keys are ignored; an ours-only key of a wrong type makes the event invalid. On success the caller
- * calls event_finish. ret->change.groups points into *ret: don't copy the struct. */
+ * be an integer. Unknown keys are ignored; a key of ours alone (rev, epoch, db, reason, node, groups) of a wrong type makes the
+ * event invalid; timestamp, lastSeen and deviceId of a wrong type count as not said (0, empty). rev may be decimal text;
+ * rev and epoch stand together or not at all. On success the caller calls event_finish; on failure *ret is undefined.
+ * ret->change.groups points into *ret: don't copy the struct. */
 int event_read(struct span text, struct event *ret);
 void event_finish(struct event *e);
 

@@ -35,7 +35,8 @@ enum message_result {
     MESSAGE_MALFORMED = -2, /* no valid encoding, or the wrong shape: close 1007 */
 };
 
-/* The type of a message from its first bytes (64 always suffice for a well-formed one, or MALFORMED comes back). */
+/* The type of a message from its first bytes (64 always suffice for a well-formed one, or MALFORMED comes back). Looks at
+ * no more than the first two elements, and in MessagePack at the number of elements, five or six. */
 enum message_result message_peek(enum encoding encoding, struct span head, int64_t *ret_type);
 
 struct heartbeat {
@@ -45,8 +46,10 @@ struct heartbeat {
     struct span metadata;  /* JSON object text in the caller's buffer, empty: none */
 };
 
-/* A whole message of type 30. `scratch` takes the metadata as compact JSON and must live as long as *ret; spans borrow
- * from `message` and `scratch`. A payload that is neither map nor nil, or metadata over METADATA_SIZE_MAX, is MALFORMED. */
+/* A whole message of type 30. `scratch` is emptied and takes the metadata as compact JSON; it must live as long as *ret,
+ * whose spans borrow from `message`, `scratch` and *ret itself: don't copy the struct. A payload that is neither map nor
+ * nil, metadata that is no map or over METADATA_SIZE_MAX, or a message over HEARTBEAT_SIZE_MAX is MALFORMED. A timestamp
+ * that is no number counts as not given. */
 enum message_result message_read_heartbeat(enum encoding encoding, struct span message, struct bytes *scratch,
                                            struct heartbeat *ret);
 
@@ -64,7 +67,9 @@ struct subscribe {
 
 #define SUBSCRIBE_USERS_MAX 4096
 
-/* A whole message of type 33; on success the caller owns *ret and calls subscribe_finish. */
+/* A whole message of type 33; on success the caller owns *ret and calls subscribe_finish. The payload must be a map; a
+ * key that is nil counts as absent; too many ids or one that is none makes it MALFORMED. since.rev is a number or, as in
+ * messageId, its decimal text. */
 enum message_result message_read_subscribe(enum encoding encoding, struct span message, struct subscribe *ret);
 void subscribe_finish(struct subscribe *s);
 

@@ -20,7 +20,8 @@ struct status_request {
     char *numbers; /* decimal texts of integer ids */
 };
 
-/* 0, or -1 with *ret_error set to a sentence for the caller ("Invalid userIds" for the guide's case, "Invalid JSON" …). */
+/* 0, or -1 with *ret_error set to a sentence for the caller: "Invalid JSON", "Body too large" (over STATUS_BODY_MAX), or
+ * the guide's "Invalid userIds" for all that is wrong with the list. On success the caller calls status_request_finish. */
 int status_request_read(struct span body, struct status_request *ret, const char **ret_error);
 void status_request_finish(struct status_request *r);
 

@@ -9,9 +9,12 @@ for spec in "$@"; do
     files=$(echo "${spec#*=}" | tr '+' ' ')
     echo "extern const char ${name}[];"
     echo "extern const size_t ${name}_len;"
+    echo "extern const char ${name}_sha1[];"
     echo "const char ${name}[] = {"
     # shellcheck disable=SC2086 # the list is split on purpose
     cat $files | od -An -v -tu1 | sed 's/  */,/g; s/^,//; s/$/,/'
     echo '0};'
     echo "const size_t ${name}_len = sizeof(${name}) - 1;"
+    # shellcheck disable=SC2086
+    echo "const char ${name}_sha1[] = \"$(cat $files | sha1sum | cut -c1-40)\";"
 done

@@ -1,0 +1,197 @@
+#include "store/commands.h"
+
+#include "store/keys.h"
+#include "store/resp.h"
+#include "store/scripts.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* EVALSHA sha 1 due prefix run_id db known_rev log_max node generation */
+#define HEAD_ARGS 11
+#define OP_ARGS   9
+
+static void name_arg(const struct store *s, enum key key, struct bytes *out)
+{
+    bytes_auto name = BYTES_INIT;
+    keys_name(s->prefix, key, &name);
+    resp_arg(out, bytes_span(&name));
+}
+
+static void begin_script(const struct store *s, enum script script, size_t more, bool text, struct bytes *out)
+{
+    const struct script_info *info = script_info(script);
+    resp_begin(out, HEAD_ARGS + more);
+    resp_text(out, text ? "EVAL" : "EVALSHA");
+    if (text)
+        resp_arg(out, (struct span){info->text, *info->len});
+    else
+        resp_text(out, info->sha1);
+    resp_integer(out, 1);
+    name_arg(s, KEY_DUE, out);
+    resp_text(out, s->prefix);
+    resp_text(out, s->run_id);
+    resp_integer(out, s->db);
+    resp_integer(out, (int64_t)s->known_rev);
+    resp_integer(out, s->log_max);
+    resp_text(out, s->node);
+    resp_integer(out, (int64_t)s->generation);
+}
+
+static int check_script(const struct redisReply *reply, size_t count)
+{
+    if (reply_error_is(reply, "NOSCRIPT"))
+        return STORE_NOSCRIPT;
+    if (reply_error_is(reply, "FENCED"))
+        return STORE_FENCED;
+    if (!reply_is_array(reply) || reply_count(reply) < count)
+        return STORE_ERROR;
+    return 0;
+}
+
+static void read_state(const struct redisReply *reply, bool counts, struct store_state *ret)
+{
+    ret->now_ms = reply_integer(reply_at(reply, 0), 0);
+    ret->epoch = reply_text(reply_at(reply, 1));
+    ret->rev = (uint64_t)reply_integer(reply_at(reply, 2), 0);
+    ret->online = counts ? reply_integer(reply_at(reply, 3), -1) : -1;
+}
+
+static void op_args(const struct session_op *op, struct bytes *out)
+{
+    char kind = (char)op->kind;
+    resp_arg(out, (struct span){&kind, 1});
+    resp_arg(out, op->user);
+    resp_arg(out, op->session);
+    resp_arg(out, op->device);
+    resp_text(out, role_name(op->role));
+    resp_integer(out, op->beat_ms);
+    resp_integer(out, op->opened_ms);
+    resp_arg(out, op->groups);
+    resp_arg(out, op->extra);
+}
+
+void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops, size_t count, bool text,
+                 struct bytes *out)
+{
+    begin_script(s, SCRIPT_APPLY, 2 + count * OP_ARGS, text, out);
+    resp_integer(out, ttl_ms);
+    resp_integer(out, grace_ms);
+    for (size_t i = 0; i < count; i++)
+        op_args(&ops[i], out);
+}
+
+int store_read_apply(const struct redisReply *reply, struct apply_answer *ret)
+{
+    int r = check_script(reply, 5);
+    if (r != 0)
+        return r;
+    read_state(reply, true, &ret->state);
+    ret->outcomes = reply_text(reply_at(reply, 4));
+    return 0;
+}
+
+void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms, bool text, struct bytes *out)
+{
+    begin_script(s, SCRIPT_EXPIRE, 3, text, out);
+    resp_integer(out, limit);
+    resp_integer(out, holdback_ms);
+    resp_integer(out, gap_ms);
+}
+
+int store_read_expire(const struct redisReply *reply, struct expire_answer *ret)
+{
+    int r = check_script(reply, 8);
+    if (r != 0)
+        return r;
+    read_state(reply, true, &ret->state);
+    ret->held_ms = reply_integer(reply_at(reply, 4), 0);
+    ret->next_ms = reply_integer(reply_at(reply, 5), INT64_MAX);
+    ret->looked = reply_integer(reply_at(reply, 6), 0);
+    ret->lags = reply_at(reply, 7);
+    return 0;
+}
+
+void store_load(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out)
+{
+    begin_script(s, SCRIPT_LOAD, 2, text, out);
+    resp_arg(out, cursor);
+    resp_integer(out, page);
+}
+
+#define LOAD_FIELDS 5
+
+int store_read_load(const struct redisReply *reply, struct load_answer *ret)
+{
+    int r = check_script(reply, 5);
+    if (r != 0)
+        return r;
+    read_state(reply, false, &ret->state);
+    ret->cursor = reply_text(reply_at(reply, 3));
+    ret->users = reply_at(reply, 4);
+    ret->count = reply_count(ret->users) / LOAD_FIELDS;
+    return 0;
+}
+
+void load_user(const struct load_answer *answer, size_t i, struct load_user *ret)
+{
+    size_t at = i * LOAD_FIELDS;
+    ret->user = reply_text(reply_at(answer->users, at));
+    ret->last_seen_ms = reply_integer(reply_at(answer->users, at + 1), 0);
+    ret->device = reply_text(reply_at(answer->users, at + 2));
+    ret->rev = (uint64_t)reply_integer(reply_at(answer->users, at + 3), 0);
+    ret->groups = reply_text(reply_at(answer->users, at + 4));
+}
+
+void store_node(const struct store *s, const struct node_says *says, bool text, struct bytes *out)
+{
+    begin_script(s, SCRIPT_NODE, 6, text, out);
+    resp_text(out, says->program);
+    resp_text(out, says->address);
+    resp_integer(out, says->offset_ms);
+    resp_text(out, says->asserted);
+    resp_integer(out, says->forget_ms);
+    resp_text(out, says->leave ? "leave" : "");
+}
+
+int store_read_node(const struct redisReply *reply, struct node_answer *ret)
+{
+    int r = check_script(reply, 7);
+    if (r != 0)
+        return r;
+    read_state(reply, true, &ret->state);
+    ret->swept_ms = reply_integer(reply_at(reply, 4), 0);
+    ret->held_ms = reply_integer(reply_at(reply, 5), 0);
+    ret->nodes = reply_at(reply, 6);
+    return 0;
+}
+
+void store_audit(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out)
+{
+    begin_script(s, SCRIPT_AUDIT, 2, text, out);
+    resp_arg(out, cursor);
+    resp_integer(out, page);
+}
+
+int store_read_audit(const struct redisReply *reply, struct audit_answer *ret)
+{
+    int r = check_script(reply, 3);
+    if (r != 0)
+        return r;
+    ret->cursor = reply_text(reply_at(reply, 1));
+    ret->pairs = reply_at(reply, 2);
+    return 0;
+}
+
+void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count, bool text, struct bytes *out)
+{
+    begin_script(s, SCRIPT_REPAIR, 1 + count, text, out);
+    resp_integer(out, ttl_ms);
+    for (size_t i = 0; i < count; i++)
+        resp_arg(out, users[i]);
+}
+
+int store_read_repair(const struct redisReply *reply, struct apply_answer *ret)
+{
+    return store_read_apply(reply, ret);
+}

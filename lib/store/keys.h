@@ -1,0 +1,37 @@
+/* Names of keys and channels (guide "Redis Keys Structure", contract section 5). The scripts build the same names from the
+ * prefix; nothing else spells one out. On a single Redis the names carry no hash tag; a partitioned layout would give each
+ * partition its own prefix (`presence:{7}:`), and this module and the prefix are all that knows. */
+#ifndef STORE_KEYS_H
+#define STORE_KEYS_H
+
+#include "base/bytes.h"
+
+#define KEYS_PREFIX_DEFAULT "presence:"
+#define KEYS_PREFIX_MAX     64
+
+enum key {
+    KEY_DUE,
+    KEY_REV,
+    KEY_EPOCH,
+    KEY_LOG,
+    KEY_NODES,
+    KEY_FENCE,
+    CHANNEL_ONLINE,
+    CHANNEL_OFFLINE,
+    CHANNEL_UPDATES,
+    CHANNEL_CONTROL,
+};
+
+enum user_key { USER_KEY_PRESENCE, USER_KEY_META, USER_KEY_SESSIONS };
+
+/* Appends the name to out. */
+void keys_name(const char *prefix, enum key key, struct bytes *out);
+void keys_user(const char *prefix, enum user_key key, struct span user, struct bytes *out);
+/* A pattern for SCAN … MATCH; glob characters in the prefix are escaped. */
+void keys_user_pattern(const char *prefix, enum user_key key, struct bytes *out);
+/* The user of a key's name: 0, or -1 when it is none of that kind. */
+int keys_user_of(const char *prefix, enum user_key key, struct span name, struct span *ret_user);
+/* VoicePing's group members: `{group}` in the pattern is replaced (PRESENCE_GROUP_KEY, default "g.{group}.u"). */
+void keys_group(const char *pattern, struct span group, struct bytes *out);
+
+#endif

@@ -1,0 +1,13 @@
+-- A page of the sessions that stand under this node's name, so that it can end those it no longer has. Writes nothing.
+-- ARGV[8]: cursor of ZSCAN; [9]: page size (a hint). Reply: now, next cursor, and (user, session) pairs.
+local mine = NODE .. '/'
+local page = call('ZSCAN', DUE, ARGV[8], 'COUNT', ARGV[9])
+local found = {}
+for i = 1, #page[2], 2 do
+  for _, s in ipairs(sessions_of(page[2][i])) do
+    if string.sub(s.name, 1, #mine) == mine then
+      found[#found + 1], found[#found + 2] = page[2][i], s.name
+    end
+  end
+end
+return { int(NOW), page[1], found }

@@ -1,0 +1,83 @@
+-- The sweep: turns passed deadlines into offline transitions. Any number of daemons may run it, at any time.
+-- ARGV[8]: at most so many users; [9]: hold-back (ms); [10]: gap (ms) after which a silence of the store proves nothing.
+-- Reply: now, epoch, rev, online users, ms held back still, next entry of the index ('' when empty), entries looked at,
+--   and for each user who went offline: the ms since the deadline.
+local LIMIT, HOLDBACK, GAP = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+
+-- Redis expires strictly after the deadline: in its own millisecond the key is still there.
+local function passed(deadline)
+  return deadline <= NOW - 2
+end
+
+-- After a gap between sweeps (Redis paused or away, nobody sweeping, the clock moved) servers may first assert who lives.
+local function held_for()
+  local state = call('HMGET', EPOCH, 'swept', 'hold')
+  local swept, hold = tonumber(state[1] or 0), tonumber(state[2] or 0)
+  if NOW - swept > GAP or NOW < swept or hold > NOW + HOLDBACK then
+    hold = NOW + HOLDBACK
+    call('HSET', EPOCH, 'hold', int(hold))
+  end
+  call('HSET', EPOCH, 'swept', int(NOW))
+  return math.max(0, hold - NOW)
+end
+
+-- Another writer may have prolonged its key meanwhile.
+local function external_deadline(user, s)
+  local left = call('PTTL', PREFIX .. 'user:' .. user)
+  if left <= 0 then
+    return s.deadline
+  end
+  call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL,
+    session_value(NOW + left, math.max(s.beat, NOW - 1), s.opened, '', s.groups, s.device))
+  return NOW + left
+end
+
+local function remove_passed(user, list)
+  for _, s in ipairs(list) do
+    if passed(s.deadline) then
+      call('HDEL', PREFIX .. 'sessions:' .. user, s.name)
+    end
+  end
+end
+
+-- nil while the user lives, else the ms since the last deadline.
+local function judge(user, score)
+  local list, last = sessions_of(user)
+  local deadline = last and last.deadline or score
+  if passed(deadline) then
+    for _, s in ipairs(list) do
+      if s.name == EXTERNAL then
+        deadline = math.max(deadline, external_deadline(user, s))
+        s.deadline = deadline
+      end
+    end
+  end
+  if not passed(deadline) then
+    remove_passed(user, list)
+    call('ZADD', DUE, int(deadline), user)
+    return nil
+  end
+  if not key_is(PREFIX .. 'meta:' .. user, 'hash') then
+    call('DEL', PREFIX .. 'meta:' .. user)
+  end
+  local seen = 0
+  for _, s in ipairs(list) do
+    seen = math.max(seen, s.beat)
+  end
+  local reason = last and last.reason ~= '' and last.reason or 'expired'
+  go_offline(user, reason, seen, last and last.device or call('HGET', PREFIX .. 'meta:' .. user, 'deviceId') or '')
+  return NOW - deadline
+end
+
+local online = call('ZCARD', DUE)
+enter_epoch()
+local held, lags, looked = held_for(), {}, 0
+if held == 0 then
+  local found = call('ZRANGEBYSCORE', DUE, '-inf', int(NOW - 2), 'WITHSCORES', 'LIMIT', 0, LIMIT)
+  looked = #found / 2
+  for i = 1, #found, 2 do
+    lags[#lags + 1] = judge(found[i], tonumber(found[i + 1]))
+  end
+end
+local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
+return { int(NOW), epoch, int(rev), online - #lags, held, first[2] and int(tonumber(first[2])) or '', looked, lags }

@@ -1,0 +1,191 @@
+#!lua flags=allow-oom
+-- Shared by all scripts, which stand behind it in one chunk.
+-- KEYS[1]: the due index (for routing). ARGV[1..7]: prefix, run_id, db, known_rev, log_max, node, generation.
+-- Times are milliseconds of Redis's clock. Lua numbers are doubles: exact to 2^53, so revisions (microseconds) fit.
+local PREFIX, RUN_ID, DB, NODE = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
+local KNOWN_REV, LOG_MAX, GENERATION = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[7])
+local DUE, REV, EPOCH, LOG = PREFIX .. 'due', PREFIX .. 'rev', PREFIX .. 'epoch', PREFIX .. 'log'
+local NODES, FENCE, CONTROL = PREFIX .. 'nodes', PREFIX .. 'fence', PREFIX .. 'control'
+local EXTERNAL = 'external/0'
+
+local call, pcall_redis = redis.call, redis.pcall
+local time = call('TIME')
+local NOW = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local epoch, rev
+
+local function int(n)
+  return string.format('%.0f', n)
+end
+
+-- A new epoch: nobody's revisions of before count, and none of them comes twice, since the clock is ahead of them.
+local function begin_epoch()
+  local seed = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), rev or 0, KNOWN_REV or 0)
+  rev = seed
+  epoch = string.sub(RUN_ID, 1, 8) .. '-' .. string.format('%x', seed)
+  call('DEL', LOG, EPOCH)
+  call('SET', REV, int(rev))
+  call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', int(NOW))
+end
+
+-- Another Redis process, or an emptied one, means another epoch.
+local function enter_epoch()
+  local known = call('HMGET', EPOCH, 'id', 'run_id')
+  epoch, rev = known[1], tonumber(call('GET', REV) or '')
+  if not epoch or known[2] ~= RUN_ID or not rev then
+    begin_epoch()
+  end
+end
+
+-- Commands of an earlier connection of the same node, executed late, must not undo what a later one said.
+local function fenced()
+  return GENERATION > 0 and GENERATION < tonumber(call('HGET', FENCE, NODE) or 0)
+end
+
+local function is_error(reply)
+  return type(reply) == 'table' and reply.err ~= nil
+end
+
+-- Whether a key is absent or of the type; writes would fail in mid-script otherwise.
+local function key_is(key, wanted)
+  local found = call('TYPE', key)
+  found = found.ok or found
+  return found == 'none' or found == wanted
+end
+
+-- A session: deadline, beat (last sign of life), opened, the reason it will end for ('' is silence), groups (JSON), device.
+local function session_value(deadline, beat, opened, reason, groups, device)
+  return int(deadline) .. '\t' .. int(beat) .. '\t' .. opened .. '\t' .. reason .. '\t' .. groups .. '\t' .. device
+end
+
+local function session_parse(name, value)
+  local deadline, beat, opened, reason, groups, device =
+    string.match(value, '^(%d+)\t(%d+)\t(%d+)\t([^\t]*)\t([^\t]*)\t(.*)$')
+  return {
+    name = name,
+    deadline = tonumber(deadline or 0),
+    beat = tonumber(beat or 0),
+    opened = opened or '0',
+    reason = reason or '',
+    groups = groups or '',
+    device = device or '',
+  }
+end
+
+-- All sessions of a user, and the one with the last deadline.
+local function sessions_of(user)
+  local flat = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
+  local list, last = {}, nil
+  if is_error(flat) then
+    return list, last
+  end
+  for i = 1, #flat, 2 do
+    local s = session_parse(flat[i], flat[i + 1])
+    list[#list + 1] = s
+    if not last or s.deadline > last.deadline then
+      last = s
+    end
+  end
+  return list, last
+end
+
+-- The groups of all living sessions as one JSON array, '' for none.
+local function groups_union(list)
+  local seen, names = {}, {}
+  for _, s in ipairs(list) do
+    if s.groups ~= '' then
+      for _, name in ipairs(cjson.decode(s.groups)) do
+        if not seen[name] then
+          seen[name] = true
+          names[#names + 1] = name
+        end
+      end
+    end
+  end
+  if #names == 0 then
+    return ''
+  end
+  table.sort(names)
+  return cjson.encode(names)
+end
+
+-- Takes a revision, appends to the log, publishes. XADD refuses an id behind the log's last: the counter was lost or set
+-- back, which is a new epoch.
+local function announce(user, status, reason, seen, device, groups)
+  local event
+  local function compose()
+    event = '{"userId":' .. cjson.encode(user) .. ',"status":"' .. status .. '","timestamp":' .. int(NOW)
+      .. ',"lastSeen":' .. int(seen) .. ',"deviceId":' .. (device == '' and 'null' or cjson.encode(device))
+      .. ',"rev":' .. int(rev) .. ',"epoch":"' .. epoch .. '","db":' .. DB .. ',"reason":"' .. reason
+      .. '","node":' .. cjson.encode(NODE) .. (groups == '' and '' or ',"groups":' .. groups) .. '}'
+    return pcall_redis('XADD', LOG, 'MAXLEN', '~', LOG_MAX, int(rev) .. '-0', 'event', event)
+  end
+  rev = rev + 1
+  if is_error(compose()) then
+    begin_epoch()
+    rev = rev + 1
+    compose()
+  end
+  call('SET', REV, int(rev))
+  call('PUBLISH', PREFIX .. status, event)
+  call('PUBLISH', PREFIX .. 'updates', event)
+end
+
+local function go_online(user, reason, s, role)
+  announce(user, 'online', reason, s.beat, s.device, s.groups)
+  call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', int(s.deadline))
+  call('ZADD', DUE, int(s.deadline), user)
+  local meta = PREFIX .. 'meta:' .. user
+  call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', role, 'since', int(NOW),
+    'sinceSeen', int(s.beat), 'rev', int(rev), 'reason', reason, 'node', NODE)
+  call('HDEL', meta, 'sinceDevice', 'groups')
+  if s.groups ~= '' then
+    call('HSET', meta, 'groups', s.groups)
+  end
+end
+
+local function go_offline(user, reason, seen, device)
+  local meta = PREFIX .. 'meta:' .. user
+  seen = math.max(seen, tonumber(call('HGET', meta, 'lastSeen') or 0) or 0)
+  announce(user, 'offline', reason, seen, device, '')
+  call('DEL', PREFIX .. 'user:' .. user, PREFIX .. 'sessions:' .. user)
+  call('ZREM', DUE, user)
+  call('HSET', meta, 'status', 'offline', 'lastSeen', int(seen), 'deviceId', device, 'since', int(NOW),
+    'sinceSeen', int(seen), 'rev', int(rev), 'reason', reason, 'node', NODE)
+  call('HDEL', meta, 'sinceDevice', 'groups')
+end
+
+-- Brings index, key and groups of a user who is online in line with the sessions left. The index may be early, never late.
+local function settle(user)
+  local list, last = sessions_of(user)
+  if not last then
+    return
+  end
+  local deadline = int(last.deadline)
+  if last.deadline > NOW then
+    if call('PEXPIREAT', PREFIX .. 'user:' .. user, deadline) == 0 then
+      call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', deadline)
+    end
+  end
+  if tonumber(call('ZSCORE', DUE, user)) > last.deadline then
+    call('ZADD', DUE, deadline, user)
+  end
+  local meta, groups = PREFIX .. 'meta:' .. user, groups_union(list)
+  if groups ~= (call('HGET', meta, 'groups') or '') then
+    if groups == '' then
+      call('HDEL', meta, 'groups')
+    else
+      call('HSET', meta, 'groups', groups)
+    end
+    call('PUBLISH', CONTROL, '{"cmd":"groups","userId":' .. cjson.encode(user) .. ',"groups":'
+      .. (groups == '' and '[]' or groups) .. ',"epoch":"' .. epoch .. '","db":' .. DB .. '}')
+  end
+end
+
+-- lastSeen only grows.
+local function touch(user, seen)
+  local meta = PREFIX .. 'meta:' .. user
+  local before = pcall_redis('HGET', meta, 'lastSeen')
+  if not is_error(before) and before and seen > (tonumber(before) or 0) then
+    call('HSET', meta, 'lastSeen', int(seen))
+  end
+end

@@ -1,0 +1,106 @@
+-- Puts right what other writers left, for a list of users: each is looked at and mended in one step.
+-- ARGV[8]: TTL (ms) for a key without one; then the users.
+-- Reply: now, epoch, rev, online users, one letter per user:
+--   . in order   a adopted   k key or index restored   o stale "online" in meta corrected   e external session ended   x foreign types
+local TTL = tonumber(ARGV[8])
+
+local function adopt(user, left, listed)
+  local deadline = NOW + (left > 0 and left or TTL)
+  if left < 0 then
+    call('PEXPIREAT', PREFIX .. 'user:' .. user, int(deadline))
+  end
+  local meta = call('HMGET', PREFIX .. 'meta:' .. user, 'deviceId', 'role')
+  local seen = tonumber(call('HGET', PREFIX .. 'meta:' .. user, 'lastSeen') or 0) or 0
+  if seen <= 0 or seen > NOW then
+    seen = NOW
+  end
+  local s = { name = EXTERNAL, deadline = deadline, beat = seen, groups = '', device = meta[1] or '' }
+  call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL, session_value(deadline, seen, int(NOW), '', '', s.device))
+  if listed then
+    settle(user)
+  else
+    go_online(user, 'adopted', s, meta[2] or 'mobile')
+  end
+  return 'a'
+end
+
+-- Another writer took its key away: its session ends, ours stay.
+local function end_external(user, list)
+  local external
+  for _, s in ipairs(list) do
+    external = s.name == EXTERNAL and s or external
+  end
+  call('HDEL', PREFIX .. 'sessions:' .. user, EXTERNAL)
+  if #list == 1 then
+    go_offline(user, 'external', external.beat, external.device)
+  else
+    settle(user)
+  end
+  return 'e'
+end
+
+local function has_external(list)
+  for _, s in ipairs(list) do
+    if s.name == EXTERNAL then
+      return true
+    end
+  end
+  return false
+end
+
+local function mend_listed(user, list, last, left)
+  if left == -2 and last.deadline > NOW then
+    if has_external(list) then
+      return end_external(user, list)
+    end
+    settle(user)
+    return 'k'
+  end
+  if call('HGET', PREFIX .. 'meta:' .. user, 'status') ~= 'online' then
+    call('HSET', PREFIX .. 'meta:' .. user, 'status', 'online')
+    return 'k'
+  end
+  return '.'
+end
+
+local function mend_unlisted(user, last)
+  if last and last.deadline > NOW then
+    go_online(user, 'repaired', last, call('HGET', PREFIX .. 'meta:' .. user, 'role') or 'mobile')
+    return 'k'
+  end
+  if last then
+    call('DEL', PREFIX .. 'sessions:' .. user)
+  end
+  if call('HGET', PREFIX .. 'meta:' .. user, 'status') == 'online' then
+    call('HSET', PREFIX .. 'meta:' .. user, 'status', 'offline')
+    return 'o'
+  end
+  return '.'
+end
+
+local function mend(user)
+  if not key_is(PREFIX .. 'meta:' .. user, 'hash') or not key_is(PREFIX .. 'sessions:' .. user, 'hash') then
+    return 'x'
+  end
+  local left = call('PTTL', PREFIX .. 'user:' .. user)
+  local listed = call('ZSCORE', DUE, user)
+  local list, last = sessions_of(user)
+  if not last and left ~= -2 and left ~= 0 then
+    return adopt(user, left, listed)
+  end
+  if listed and last then
+    return mend_listed(user, list, last, left)
+  end
+  if listed then
+    return '.'
+  end
+  return mend_unlisted(user, last)
+end
+
+call('ZCARD', DUE)
+enter_epoch()
+local codes = {}
+for i = 9, #ARGV do
+  codes[#codes + 1] = mend(ARGV[i])
+end
+return { int(NOW), epoch, int(rev), call('ZCARD', DUE), table.concat(codes) }

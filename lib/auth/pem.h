@@ -1,0 +1,12 @@
+/* Public keys from PEM text (RFC 7468): any number of PUBLIC KEY and RSA PUBLIC KEY blocks, keys without kid.
+ * Text between the blocks is skipped. */
+#ifndef AUTH_PEM_H
+#define AUTH_PEM_H
+
+#include "auth/public_key.h"
+
+/* Adds the keys: 0, or -1 and a static phrase in *ret_problem; some keys may have been added then. A private
+ * key or a block of any other kind is refused. */
+int pem_keys_read(struct span text, struct public_keys *keys, const char **ret_problem);
+
+#endif

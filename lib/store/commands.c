@@ -71,8 +71,8 @@ static void op_args(const struct session_op *op, struct bytes *out)
     resp_arg(out, op->extra);
 }
 
-void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops, size_t count, bool text,
-                 struct bytes *out)
+void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops,
+                 size_t count, bool text, struct bytes *out)
 {
     begin_script(s, SCRIPT_APPLY, 2 + count * OP_ARGS, text, out);
     resp_integer(out, ttl_ms);
@@ -91,7 +91,8 @@ int store_read_apply(const struct redisReply *reply, struct apply_answer *ret)
     return 0;
 }
 
-void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms, bool text, struct bytes *out)
+void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms, bool text,
+                  struct bytes *out)
 {
     begin_script(s, SCRIPT_EXPIRE, 3, text, out);
     resp_integer(out, limit);
@@ -183,7 +184,8 @@ int store_read_audit(const struct redisReply *reply, struct audit_answer *ret)
     return 0;
 }
 
-void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count, bool text, struct bytes *out)
+void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count, bool text,
+                  struct bytes *out)
 {
     begin_script(s, SCRIPT_REPAIR, 1 + count, text, out);
     resp_integer(out, ttl_ms);

@@ -1,12 +1,14 @@
-/* What is asked of Redis: each function appends one whole command as RESP to `out`, and has a reader for its answer.
+/* What is asked of Redis: each function appends one whole command as RESP to `out`, and has a reader for its
+ * answer.
  *
- * Knows no connection: the same commands go over the loop's link and the blocking one. Readers return 0; STORE_NOSCRIPT when
- * the script must be sent as text (call again with `text` true); STORE_FENCED; STORE_ERROR for every other error answer and for
- * an answer of a wrong shape. Spans in answers borrow from the reply. Times are milliseconds of Redis's clock. */
+ * Knows no connection: the same commands go over the loop's link and the blocking one. Readers return 0;
+ * STORE_NOSCRIPT when the script must be sent as text (call again with `text` true); STORE_FENCED;
+ * STORE_ERROR for every other error answer and for an answer of a wrong shape. Spans in answers borrow from
+ * the reply. Times are milliseconds of Redis's clock. */
 #ifndef STORE_COMMANDS_H
 #define STORE_COMMANDS_H
 
-#include "presence/identity.h"
+#include "presence/session_op.h"
 #include "store/reply.h"
 
 #define STORE_NOSCRIPT (-1)
@@ -21,11 +23,11 @@
 struct store {
     const char *prefix;
     int64_t db;
-    int64_t log_max;           /* entries kept in presence:log, about */
-    char run_id[RUN_ID_SIZE];  /* of the Redis process at the other end */
-    char node[NODE_ID_MAX];    /* this daemon's id, without '/'; "ctl" and the like for those that are none */
-    uint64_t generation;       /* of the connection; 0: not fenced */
-    uint64_t known_rev;        /* the highest revision this process ever saw: a new epoch begins above it */
+    int64_t log_max;          /* entries kept in presence:log, about */
+    char run_id[RUN_ID_SIZE]; /* of the Redis process at the other end */
+    char node[NODE_ID_MAX];   /* this daemon's id, without '/'; "ctl" and the like for those that are none */
+    uint64_t generation;      /* of the connection; 0: not fenced */
+    uint64_t known_rev;       /* the highest revision this process ever saw: a new epoch begins above it */
 };
 
 /* What every script says of the state. */
@@ -36,52 +38,21 @@ struct store_state {
     int64_t online; /* users; -1: not said */
 };
 
-/* Which sorts of operation: the letters of apply.lua. */
-enum session_op_kind {
-    OP_OPEN = 'o',
-    OP_BEAT = 'b',
-    OP_ASSERT = 'r',
-    OP_END = 'e',
-    OP_GRACE = 'g',
-    OP_DRAIN = 'd',
-    OP_FORCE_OFFLINE = 'f',
-};
-
-enum session_op_outcome {
-    OUTCOME_DONE = '.',
-    OUTCOME_ONLINE = 'n',
-    OUTCOME_OFFLINE = 'f',
-    OUTCOME_LATE = 'l',
-    OUTCOME_MISSING = 'm',
-    OUTCOME_FOREIGN = 'x', /* the user's keys hold other types */
-};
-
-struct session_op {
-    enum session_op_kind kind;
-    struct span user;
-    struct span session; /* "node/connection" */
-    struct span device;
-    enum role role;
-    int64_t beat_ms;     /* last sign of life; 0: now */
-    int64_t opened_ms;
-    struct span groups;  /* JSON array of the claim, or empty */
-    struct span extra;   /* see apply.lua */
-};
-
-void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops, size_t count, bool text,
-                 struct bytes *out);
+void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops,
+                 size_t count, bool text, struct bytes *out);
 struct apply_answer {
     struct store_state state;
     struct span outcomes; /* one session_op_outcome each, in order */
 };
 int store_read_apply(const struct redisReply *reply, struct apply_answer *ret);
 
-void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms, bool text, struct bytes *out);
+void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms, bool text,
+                  struct bytes *out);
 struct expire_answer {
     struct store_state state;
-    int64_t held_ms;        /* expiries wait so long still */
-    int64_t next_ms;        /* first entry of the index; INT64_MAX when empty */
-    int64_t looked;         /* entries looked at; equal to the limit: ask again at once */
+    int64_t held_ms;               /* expiries wait so long still */
+    int64_t next_ms;               /* first entry of the index; INT64_MAX when empty */
+    int64_t looked;                /* entries looked at; equal to the limit: ask again at once */
     const struct redisReply *lags; /* one integer for each user who went offline: ms since the deadline */
 };
 int store_read_expire(const struct redisReply *reply, struct expire_answer *ret);
@@ -104,8 +75,8 @@ void load_user(const struct load_answer *answer, size_t i, struct load_user *ret
 
 struct node_says {
     const char *program, *address;
-    int64_t offset_ms;     /* own wall clock minus Redis's */
-    const char *asserted;  /* the epoch in which all own sessions stand, "" for none */
+    int64_t offset_ms;    /* own wall clock minus Redis's */
+    const char *asserted; /* the epoch in which all own sessions stand, "" for none */
     int64_t forget_ms;
     bool leave;
 };
@@ -136,12 +107,15 @@ struct audit_answer {
 };
 int store_read_audit(const struct redisReply *reply, struct audit_answer *ret);
 
-void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count, bool text, struct bytes *out);
-int store_read_repair(const struct redisReply *reply, struct apply_answer *ret); /* outcomes: the letters of repair.lua */
+void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count, bool text,
+                  struct bytes *out);
+int store_read_repair(const struct redisReply *reply,
+                      struct apply_answer *ret); /* outcomes: the letters of repair.lua */
 
 /* Plain reads. */
 
-/* Two commands' worth per question, sent as 1 + count commands: ZMSCORE, then HMGET lastSeen deviceId for each id. */
+/* Two commands' worth per question, sent as 1 + count commands: ZMSCORE, then HMGET lastSeen deviceId for
+ * each id. */
 void store_status(const struct store *s, const struct span *users, size_t count, struct bytes *out);
 /* Answers: the ZMSCORE reply, then `count` HMGET replies. Reading the i-th user: */
 struct status_answer {
@@ -149,7 +123,8 @@ struct status_answer {
     int64_t last_seen_ms;
     struct span device; /* data NULL: none */
 };
-int store_read_status(const struct redisReply *scores, size_t i, const struct redisReply *meta, struct status_answer *ret);
+int store_read_status(const struct redisReply *scores, size_t i, const struct redisReply *meta,
+                      struct status_answer *ret);
 
 /* HMGET epoch: id, run_id, started; answer read with reply_at. */
 void store_epoch(const struct store *s, struct bytes *out);
@@ -162,7 +137,8 @@ void store_log_back(const struct store *s, uint64_t last, int64_t count, struct 
 /* The i-th entry: its revision and its event's JSON: 0, or -1. */
 int log_entry(const struct redisReply *entries, size_t i, uint64_t *ret_rev, struct span *ret_event);
 void store_group(const char *pattern, struct span group, struct bytes *out); /* SMEMBERS */
-void store_publish(const struct store *s, int channel, struct span payload, struct bytes *out); /* channel: enum key */
+void store_publish(const struct store *s, int channel, struct span payload,
+                   struct bytes *out); /* channel: enum key */
 
 /* One session as it stands in presence:sessions:<id>. */
 struct stored_session {

@@ -3,11 +3,16 @@
 #include <string.h>
 
 static const char *const names[] = {
-    [KEY_DUE] = "due",           [KEY_REV] = "rev",
-    [KEY_EPOCH] = "epoch",       [KEY_LOG] = "log",
-    [KEY_NODES] = "nodes",       [KEY_FENCE] = "fence",
-    [CHANNEL_ONLINE] = "online", [CHANNEL_OFFLINE] = "offline",
-    [CHANNEL_UPDATES] = "updates", [CHANNEL_CONTROL] = "control",
+    [KEY_DUE] = "due",
+    [KEY_REV] = "rev",
+    [KEY_EPOCH] = "epoch",
+    [KEY_LOG] = "log",
+    [KEY_NODES] = "nodes",
+    [KEY_FENCE] = "fence",
+    [CHANNEL_ONLINE] = "online",
+    [CHANNEL_OFFLINE] = "offline",
+    [CHANNEL_UPDATES] = "updates",
+    [CHANNEL_CONTROL] = "control",
 };
 
 static const char *const user_names[] = {

@@ -1,6 +1,7 @@
-/* Names of keys and channels (guide "Redis Keys Structure", contract section 5). The scripts build the same names from the
- * prefix; nothing else spells one out. On a single Redis the names carry no hash tag; a partitioned layout would give each
- * partition its own prefix (`presence:{7}:`), and this module and the prefix are all that knows. */
+/* Names of keys and channels (guide "Redis Keys Structure", contract section 5). The scripts build the same
+ * names from the prefix; nothing else spells one out. On a single Redis the names carry no hash tag; a
+ * partitioned layout would give each partition its own prefix (`presence:{7}:`), and this module and the
+ * prefix are all that knows. */
 #ifndef STORE_KEYS_H
 #define STORE_KEYS_H
 
@@ -31,7 +32,8 @@ void keys_user(const char *prefix, enum user_key key, struct span user, struct b
 void keys_user_pattern(const char *prefix, enum user_key key, struct bytes *out);
 /* The user of a key's name: 0, or -1 when it is none of that kind. */
 int keys_user_of(const char *prefix, enum user_key key, struct span name, struct span *ret_user);
-/* VoicePing's group members: `{group}` in the pattern is replaced (PRESENCE_GROUP_KEY, default "g.{group}.u"). */
+/* VoicePing's group members: `{group}` in the pattern is replaced (PRESENCE_GROUP_KEY, default
+ * "g.{group}.u"). */
 void keys_group(const char *pattern, struct span group, struct bytes *out);
 
 #endif

@@ -36,7 +36,8 @@ void store_status(const struct store *s, const struct span *users, size_t count,
     }
 }
 
-int store_read_status(const struct redisReply *scores, size_t i, const struct redisReply *meta, struct status_answer *ret)
+int store_read_status(const struct redisReply *scores, size_t i, const struct redisReply *meta,
+                      struct status_answer *ret)
 {
     if (!reply_is_array(scores) || i >= reply_count(scores))
         return STORE_ERROR;
@@ -71,8 +72,8 @@ void store_user(const struct store *s, struct span user, struct bytes *out)
     resp_arg(out, user);
 }
 
-static void log_range(const struct store *s, const char *command, const char *from, const char *to, int64_t count,
-                      struct bytes *out)
+static void log_range(const struct store *s, const char *command, const char *from, const char *to,
+                      int64_t count, struct bytes *out)
 {
     resp_begin(out, 6);
     resp_text(out, command);

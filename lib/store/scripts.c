@@ -1,10 +1,13 @@
 #include "store/scripts.h"
 
-#define DECLARE(name)                                                                                                \
-    extern const char script_##name[];                                                                               \
-    extern const size_t script_##name##_len;                                                                         \
+#define DECLARE(name)                                                                                        \
+    extern const char script_##name[];                                                                       \
+    extern const size_t script_##name##_len;                                                                 \
     extern const char script_##name##_sha1[];
-#define ROW(name) {#name, script_##name, &script_##name##_len, script_##name##_sha1}
+#define ROW(name)                                                                                            \
+    {                                                                                                        \
+#name, script_##name, &script_##name##_len, script_##name##_sha1                                     \
+    }
 
 DECLARE(apply)
 DECLARE(expire)

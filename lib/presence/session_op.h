@@ -1,0 +1,38 @@
+/* What a server says of one session to the store: an operation of scripts/apply.lua, and how it went. */
+#ifndef PRESENCE_SESSION_OP_H
+#define PRESENCE_SESSION_OP_H
+
+#include "presence/identity.h"
+
+enum session_op_kind {
+    OP_OPEN = 'o',
+    OP_BEAT = 'b',
+    OP_ASSERT = 'r',
+    OP_END = 'e',
+    OP_GRACE = 'g',
+    OP_DRAIN = 'd',
+    OP_FORCE_OFFLINE = 'f',
+};
+
+enum session_op_outcome {
+    OUTCOME_DONE = '.',
+    OUTCOME_ONLINE = 'n',
+    OUTCOME_OFFLINE = 'f',
+    OUTCOME_LATE = 'l',
+    OUTCOME_MISSING = 'm',
+    OUTCOME_FOREIGN = 'x', /* the user's keys hold other types */
+};
+
+struct session_op {
+    enum session_op_kind kind;
+    struct span user;
+    struct span session; /* "node/connection" */
+    struct span device;
+    enum role role;
+    int64_t beat_ms; /* last sign of life; 0: now */
+    int64_t opened_ms;
+    struct span groups; /* JSON array of the claim, or empty */
+    struct span extra;  /* see apply.lua */
+};
+
+#endif

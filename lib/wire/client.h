@@ -1,13 +1,13 @@
-/* The client's side of the messages, for presence-sim and tests: what phones and dashboards send, and reading what the
- * server sends. Payloads without frame: the simulator masks and frames them itself. */
+/* The client's side of the messages, for presence-sim and tests: what phones and dashboards send, and reading
+ * what the server sends. Payloads without frame: the simulator masks and frames them itself. */
 #ifndef WIRE_CLIENT_H
 #define WIRE_CLIENT_H
 
 #include "wire/message.h"
 
 /* Five elements, as the guide's phone does it; metadata: a JSON object or SPAN_NONE. */
-void client_write_heartbeat(enum encoding encoding, struct span user, int64_t timestamp_ms, struct span metadata,
-                            struct bytes *out);
+void client_write_heartbeat(enum encoding encoding, struct span user, int64_t timestamp_ms,
+                            struct span metadata, struct bytes *out);
 struct client_interest {
     const struct span *groups, *users; /* NULL: not said */
     size_t group_count, user_count;
@@ -15,7 +15,8 @@ struct client_interest {
     struct span since_epoch; /* empty: no since */
     uint64_t since_rev;
 };
-void client_write_subscribe(enum encoding encoding, const struct client_interest *interest, struct bytes *out);
+void client_write_subscribe(enum encoding encoding, const struct client_interest *interest,
+                            struct bytes *out);
 
 /* One state of one user, from an update, a batch or a snapshot. */
 struct client_state {
@@ -32,7 +33,7 @@ struct client_message {
     uint64_t message_id;
     uint64_t rev;
     int64_t timestamp_ms;
-    struct span epoch;    /* snapshots */
+    struct span epoch; /* snapshots */
     struct span to;
     int64_t heartbeat_interval_ms, ttl_ms; /* hello */
     size_t total_online;
@@ -45,6 +46,7 @@ struct client_message {
 enum message_result client_read(enum encoding encoding, struct span message, struct client_message *ret);
 void client_message_finish(struct client_message *m);
 /* Cheap: type and messageId only, for load measurements. */
-enum message_result client_peek(enum encoding encoding, struct span message, int64_t *ret_type, uint64_t *ret_message_id);
+enum message_result client_peek(enum encoding encoding, struct span message, int64_t *ret_type,
+                                uint64_t *ret_message_id);
 
 #endif

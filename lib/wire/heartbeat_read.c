@@ -82,11 +82,12 @@ static int take_payload(struct cursor *c, struct bytes *scratch, struct heartbea
 static int read_msgpack(struct span message, struct bytes *scratch, struct heartbeat *h)
 {
     struct cursor c;
-    struct cursor_value from;
+    struct shape shape;
 
     cursor_init(&c, message, ITEMS_MAX);
-    if (shape_msgpack(&c, MESSAGE_HEARTBEAT, &from) < 0 || take_from(&from, h) < 0 ||
-        take_payload(&c, scratch, h) < 0 || cursor_left(&c) != 0)
+    if (shape_msgpack(&c, &shape) < 0 || shape.type != MESSAGE_HEARTBEAT || take_from(&shape.from, h) < 0)
+        return -1;
+    if (take_payload(&c, scratch, h) < 0 || cursor_left(&c) != 0)
         return -1;
     h->metadata = bytes_span(scratch);
     return 0;
@@ -120,15 +121,16 @@ static int read_payload_json(const json_t *payload, struct bytes *scratch, struc
 static int read_json(struct span message, struct bytes *scratch, struct heartbeat *h)
 {
     jsontext_auto *root = jsontext_load(message);
-    json_t *from, *payload;
+    struct shape_json shape;
     size_t from_len;
 
-    if (shape_json(root, MESSAGE_HEARTBEAT, &from, &payload) < 0 || read_from_json(from, scratch, h) < 0)
+    if (shape_json(root, &shape) < 0 || shape.type != MESSAGE_HEARTBEAT ||
+        read_from_json(shape.from, scratch, h) < 0)
         return -1;
     from_len = scratch->len;
-    if (read_payload_json(payload, scratch, h) < 0)
+    if (read_payload_json(shape.payload, scratch, h) < 0)
         return -1;
-    if (json_is_string(from))
+    if (json_is_string(shape.from))
         h->from = (struct span){scratch->data, from_len};
     h->metadata = (struct span){scratch->data + from_len, scratch->len - from_len};
     return 0;

@@ -1,12 +1,13 @@
 /* Messages: what goes over a WebSocket, as MessagePack or JSON (contract section 3).
  *
  *     [channelType, messageType, fromId, toId, payload]             five elements, accepted
- *     [channelType, messageType, fromId, toId, messageId, payload]  six elements, accepted; the server sends this form
+ *     [channelType, messageType, fromId, toId, messageId, payload]  six elements, accepted; the server sends
+ * this form
  *
- * Reading takes hostile bytes: no allocation by declared sizes, an item budget, nesting to 16, no recursion without bound.
- * MessagePack is read by a bounded cursor of our own, since msgpack-c's unpacker trusts declared sizes; it is written with
- * msgpack-c. The server writes only nil, bool, unsigned integers, strings, arrays and maps with string keys; times are
- * MessagePack uint64 (0xcf). Pure: no I/O, no clock. */
+ * Reading takes hostile bytes: no allocation by declared sizes, an item budget, nesting to 16, no recursion
+ * without bound. MessagePack is read by a bounded cursor of our own, since msgpack-c's unpacker trusts
+ * declared sizes; it is written with msgpack-c. The server writes only nil, bool, unsigned integers, strings,
+ * arrays and maps with string keys; times are MessagePack uint64 (0xcf). Pure: no I/O, no clock. */
 #ifndef WIRE_MESSAGE_H
 #define WIRE_MESSAGE_H
 
@@ -25,9 +26,9 @@ enum message_type {
     MESSAGE_HELLO = 35,
 };
 
-#define HEARTBEAT_SIZE_MAX 4096    /* bytes of a whole message of type 30; more: close 1009 */
-#define SUBSCRIBE_SIZE_MAX 65536   /* likewise type 33 */
-#define METADATA_SIZE_MAX  1024    /* as JSON */
+#define HEARTBEAT_SIZE_MAX 4096  /* bytes of a whole message of type 30; more: close 1009 */
+#define SUBSCRIBE_SIZE_MAX 65536 /* likewise type 33 */
+#define METADATA_SIZE_MAX  1024  /* as JSON */
 
 enum message_result {
     MESSAGE_OK = 0,
@@ -35,62 +36,66 @@ enum message_result {
     MESSAGE_MALFORMED = -2, /* no valid encoding, or the wrong shape: close 1007 */
 };
 
-/* The type of a message from its first bytes (64 always suffice for a well-formed one, or MALFORMED comes back). Looks at
- * no more than the first two elements, and in MessagePack at the number of elements, five or six. */
+/* The type of a message from its first bytes (64 always suffice for a well-formed one, or MALFORMED comes
+ * back). Looks at no more than the first two elements, and in MessagePack at the number of elements, five or
+ * six. */
 enum message_result message_peek(enum encoding encoding, struct span head, int64_t *ret_type);
 
 struct heartbeat {
-    struct span from;      /* the fromId; an integer's decimal text stands in from_text */
+    struct span from; /* the fromId; an integer's decimal text stands in from_text */
     char from_text[24];
-    int64_t timestamp_ms;  /* the phone's own clock, 0: not given; for diagnosis only */
-    struct span metadata;  /* JSON object text in the caller's buffer, empty: none */
+    int64_t timestamp_ms; /* the phone's own clock, 0: not given; for diagnosis only */
+    struct span metadata; /* JSON object text in the caller's buffer, empty: none */
 };
 
-/* A whole message of type 30. `scratch` is emptied and takes the metadata as compact JSON; it must live as long as *ret,
- * whose spans borrow from `message`, `scratch` and *ret itself: don't copy the struct. A payload that is neither map nor
- * nil, metadata that is no map or over METADATA_SIZE_MAX, or a message over HEARTBEAT_SIZE_MAX is MALFORMED. A timestamp
- * that is no number counts as not given. */
+/* A whole message of type 30. `scratch` is emptied and takes the metadata as compact JSON; it must live as
+ * long as *ret, whose spans borrow from `message`, `scratch` and *ret itself: don't copy the struct. A
+ * payload that is neither map nor nil, metadata that is no map or over METADATA_SIZE_MAX, or a message over
+ * HEARTBEAT_SIZE_MAX is MALFORMED. A timestamp that is no number counts as not given. */
 enum message_result message_read_heartbeat(enum encoding encoding, struct span message, struct bytes *scratch,
                                            struct heartbeat *ret);
 
 struct subscribe {
     bool has_groups, has_users; /* the key was there (an empty array is an interest in nobody) */
-    struct span *groups;        /* at most GROUPS_MAX, each a valid id; ids as integers come as decimal text */
-    struct span *users;         /* at most SUBSCRIBE_USERS_MAX */
+    struct span *groups; /* at most GROUPS_MAX, each a valid id; ids as integers come as decimal text */
+    struct span *users;  /* at most SUBSCRIBE_USERS_MAX */
     size_t group_count, user_count;
     bool has_batch, batch;
     bool has_since;
     struct span since_epoch;
     uint64_t since_rev;
-    struct bytes text;          /* owns what the spans point at */
+    struct bytes text; /* owns what the spans point at */
 };
 
 #define SUBSCRIBE_USERS_MAX 4096
 
-/* A whole message of type 33; on success the caller owns *ret and calls subscribe_finish. The payload must be a map; a
- * key that is nil counts as absent; too many ids or one that is none makes it MALFORMED. since.rev is a number or, as in
- * messageId, its decimal text. */
-enum message_result message_read_subscribe(enum encoding encoding, struct span message, struct subscribe *ret);
+/* A whole message of type 33; on success the caller owns *ret and calls subscribe_finish. The payload must be
+ * a map; a key that is nil counts as absent; too many ids or one that is none makes it MALFORMED. since.rev
+ * is a number or, as in messageId, its decimal text. */
+enum message_result message_read_subscribe(enum encoding encoding, struct span message,
+                                           struct subscribe *ret);
 void subscribe_finish(struct subscribe *s);
 
-/* What the server sends. Each call appends one complete, unmasked WebSocket frame (RFC 6455, 5.2) to `out`: binary for
- * MessagePack, text for JSON. messageId is the revision as a decimal string. */
+/* What the server sends. Each call appends one complete, unmasked WebSocket frame (RFC 6455, 5.2) to `out`:
+ * binary for MessagePack, text for JSON. messageId is the revision as a decimal string. */
 void message_write_update(enum encoding encoding, const struct change *change, struct bytes *out);
-void message_write_batch(enum encoding encoding, const struct change *const *changes, size_t count, uint64_t rev,
-                         struct bytes *out);
-void message_write_hello(enum encoding encoding, int64_t heartbeat_interval_ms, int64_t ttl_ms, int64_t server_time_ms,
-                         struct span node, struct bytes *out);
+void message_write_batch(enum encoding encoding, const struct change *const *changes, size_t count,
+                         uint64_t rev, struct bytes *out);
+void message_write_hello(enum encoding encoding, int64_t heartbeat_interval_ms, int64_t ttl_ms,
+                         int64_t server_time_ms, struct span node, struct bytes *out);
 
-/* A snapshot in two parts, so that viewers share the large one: the tail (messageId and payload) is the same for all, the
- * head (frame header and the elements before it, with the viewer's id) is each viewer's own. */
-void message_write_snapshot_tail_begin(enum encoding encoding, size_t users, int64_t timestamp_ms, uint64_t rev,
-                                       struct span epoch, struct bytes *tail);
-/* Exactly `users` times; status is "online" unless said otherwise (a watcher by user ids is told of offline ones too). */
+/* A snapshot in two parts, so that viewers share the large one: the tail (messageId and payload) is the same
+ * for all, the head (frame header and the elements before it, with the viewer's id) is each viewer's own. */
+void message_write_snapshot_tail_begin(enum encoding encoding, size_t users, int64_t timestamp_ms,
+                                       uint64_t rev, struct span epoch, struct bytes *tail);
+/* Exactly `users` times; status is "online" unless said otherwise (a watcher by user ids is told of offline
+ * ones too). */
 void message_write_snapshot_user(enum encoding encoding, struct span user, bool online, int64_t last_seen_ms,
                                  struct span device, bool first, struct bytes *tail);
 /* total_online: how many of them are online. */
 void message_write_snapshot_tail_end(enum encoding encoding, size_t total_online, struct bytes *tail);
-void message_write_snapshot_head(enum encoding encoding, struct span viewer, size_t tail_len, struct bytes *out);
+void message_write_snapshot_head(enum encoding encoding, struct span viewer, size_t tail_len,
+                                 struct bytes *out);
 
 /* Frames without a message. reason: at most 123 bytes. */
 void frame_write_close(unsigned code, const char *reason, struct bytes *out);

@@ -1,5 +1,5 @@
-/* The JSON of the HTTP answers (guide "HTTP API", contract section 6), written directly: jansson's builder cost 107 us for
- * 100 users against 10. And the request of the bulk question. */
+/* The JSON of the HTTP answers (guide "HTTP API", contract section 6), written directly: jansson's builder
+ * cost 107 us for 100 users against 10. And the request of the bulk question. */
 #ifndef WIRE_STATUS_H
 #define WIRE_STATUS_H
 
@@ -9,19 +9,20 @@
 #define STATUS_BODY_MAX 65536
 
 struct status_id {
-    struct span id;  /* as text */
-    bool number;     /* was a JSON integer: the answer gives it back as one */
+    struct span id; /* as text */
+    bool number;    /* was a JSON integer: the answer gives it back as one */
 };
 
 struct status_request {
     struct status_id *ids;
     size_t count;
-    void *json; /* owns the text */
+    void *json;    /* owns the text */
     char *numbers; /* decimal texts of integer ids */
 };
 
-/* 0, or -1 with *ret_error set to a sentence for the caller: "Invalid JSON", "Body too large" (over STATUS_BODY_MAX), or
- * the guide's "Invalid userIds" for all that is wrong with the list. On success the caller calls status_request_finish. */
+/* 0, or -1 with *ret_error set to a sentence for the caller: "Invalid JSON", "Body too large" (over
+ * STATUS_BODY_MAX), or the guide's "Invalid userIds" for all that is wrong with the list. On success the
+ * caller calls status_request_finish. */
 int status_request_read(struct span body, struct status_request *ret, const char **ret_error);
 void status_request_finish(struct status_request *r);
 

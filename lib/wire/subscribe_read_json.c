@@ -58,13 +58,13 @@ static int read_since(const json_t *value, struct subscribe *s)
 int subscribe_read_json(struct span message, struct subscribe *s)
 {
     jsontext_auto *root = jsontext_load(message);
-    json_t *from, *payload;
+    struct shape_json shape;
 
-    if (shape_json(root, MESSAGE_SUBSCRIBE, &from, &payload) < 0 || !json_is_object(payload))
+    if (shape_json(root, &shape) < 0 || shape.type != MESSAGE_SUBSCRIBE || !json_is_object(shape.payload))
         return -1;
-    if (read_list(json_object_get(payload, "groups"), SUBSCRIBE_GROUPS, s) < 0 ||
-        read_list(json_object_get(payload, "users"), SUBSCRIBE_USERS, s) < 0 ||
-        read_batch(json_object_get(payload, "batch"), s) < 0)
+    if (read_list(json_object_get(shape.payload, "groups"), SUBSCRIBE_GROUPS, s) < 0 ||
+        read_list(json_object_get(shape.payload, "users"), SUBSCRIBE_USERS, s) < 0 ||
+        read_batch(json_object_get(shape.payload, "batch"), s) < 0)
         return -1;
-    return read_since(json_object_get(payload, "since"), s);
+    return read_since(json_object_get(shape.payload, "since"), s);
 }

@@ -117,11 +117,13 @@ static int take_entry(struct cursor *c, struct subscribe *s)
 int subscribe_read_msgpack(struct span message, struct subscribe *s)
 {
     struct cursor c;
-    struct cursor_value from, payload;
+    struct cursor_value payload;
+    struct shape shape;
 
     cursor_init(&c, message, ITEMS_MAX);
-    if (shape_msgpack(&c, MESSAGE_SUBSCRIBE, &from) < 0 || cursor_next(&c, &payload) != CURSOR_OK ||
-        payload.kind != CURSOR_MAP)
+    if (shape_msgpack(&c, &shape) < 0 || shape.type != MESSAGE_SUBSCRIBE)
+        return -1;
+    if (cursor_next(&c, &payload) != CURSOR_OK || payload.kind != CURSOR_MAP)
         return -1;
     while (payload.count--)
         if (take_entry(&c, s) < 0)

@@ -34,12 +34,23 @@ struct program_info {
 };
 
 void program_help(const struct program_info *p, struct bytes *out);
+/* --help of one command. */
+void program_command_help(const struct program_info *p, const struct command_info *command,
+                          struct bytes *out);
+/* NULL: no such command. */
+const struct command_info *program_command(const struct program_info *p, const char *name);
 /* A completion script for "bash", "zsh" or "fish", made from the tables: 0, or -1 for another shell. */
 int program_completion(const struct program_info *p, const char *shell, struct bytes *out);
 /* Loads the settings and answers --help, --version, --check-config and --completions by itself. Returns -1 to
- * go on, or the exit code to end with. `check` says what else is wrong with the loaded settings (fills error,
- * returns -1), may be NULL; it also runs for a plain start. */
+ * go on, or the exit code to end with (*config is finished then). `check` says what else is wrong with the
+ * loaded settings (fills error, returns -1), may be NULL; it also runs for a plain start.
+ *
+ * With commands, argv[1] is a known one on going on, its arguments stand behind it, and its flags were read
+ * too; they are known only behind the command. Without commands an argument is a usage error. argv is
+ * reordered as by settings_load. */
 int program_start(const struct program_info *p, int *argc, char **argv, void *config,
                   int (*check)(void *config, struct settings_error *error));
+/* Frees what program_start loaded; `command` is argv[1], or NULL without commands. */
+void program_finish(const struct program_info *p, const char *command, void *config);
 
 #endif

@@ -1,0 +1,30 @@
+/* The first words on a connection to Redis, all in one write: AUTH and SELECT where configured, PING, INFO
+ * server. Pure: it writes commands and reads answers. */
+#ifndef NET_REDIS_GREETING_H
+#define NET_REDIS_GREETING_H
+
+#include "net/redis_config.h"
+
+struct redisReply;
+
+#define REDIS_RUN_ID_LEN     40
+#define REDIS_RUN_ID_UNKNOWN "unknown" /* INFO is not permitted */
+
+enum redis_greeting_result {
+    REDIS_GREETING_GOES_ON = 0,
+    REDIS_GREETING_DONE = 1,
+    REDIS_GREETING_NOT_YET = -1, /* Redis still loads its data, or its master is away */
+    REDIS_GREETING_REFUSED = -2, /* user, password or database */
+};
+
+struct redis_greeting {
+    unsigned steps; /* still unanswered, a bit each */
+    char run_id[REDIS_RUN_ID_LEN + 1];
+    char why[200]; /* after a failure; no secret */
+};
+
+void redis_greeting_begin(struct redis_greeting *g, const struct redis_config *config, struct bytes *out);
+/* The answers in their order. After anything but GOES_ON no more are taken. */
+enum redis_greeting_result redis_greeting_answer(struct redis_greeting *g, const struct redisReply *reply);
+
+#endif

@@ -1,0 +1,403 @@
+#include "presence/feed.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct feed_entry *entry_at(const struct feed *f, uint64_t seq)
+{
+    return &f->entries[seq & (f->capacity - 1)];
+}
+
+void feed_init(struct feed *f, const struct feed_codec *codec, size_t entries, size_t lane_bytes)
+{
+    memset(f, 0, sizeof(*f));
+    f->codec = codec;
+    f->capacity = 64;
+    while (f->capacity < entries)
+        f->capacity *= 2;
+    f->entries = mem_array(f->capacity, sizeof(*f->entries));
+    f->lane_size = lane_bytes;
+}
+
+static void snapshot_release(struct snapshot *s)
+{
+    if (!s || --s->holders > 0)
+        return;
+    bytes_finish(&s->tail);
+    free(s);
+}
+
+static void evict(struct feed *f)
+{
+    struct feed_entry *e = entry_at(f, f->tail++);
+    if (e->change.rev > f->evicted_rev)
+        f->evicted_rev = e->change.rev;
+    free(e->text);
+    e->text = NULL;
+}
+
+void feed_finish(struct feed *f)
+{
+    while (f->tail < f->head)
+        evict(f);
+    for (int i = 0; i < FEED_ENCODINGS; i++) {
+        free(f->lanes[i].ring);
+        snapshot_release(f->shared[i]);
+        bytes_finish(&f->batch[i].frame);
+    }
+    bytes_finish(&f->scratch);
+    free(f->entries);
+}
+
+void feed_restart(struct feed *f, uint64_t rev)
+{
+    f->evicted_rev = rev;
+    f->regrouped = f->head;
+    for (int i = 0; i < FEED_ENCODINGS; i++) {
+        snapshot_release(f->shared[i]);
+        f->shared[i] = NULL;
+    }
+}
+
+void feed_mark_regrouped(struct feed *f)
+{
+    f->regrouped = f->head;
+}
+
+static struct span own(char **to, struct span text)
+{
+    struct span mine = {*to, text.len};
+    if (text.len > 0)
+        memcpy(*to, text.data, text.len);
+    *to += text.len;
+    return mine;
+}
+
+static void entry_fill(struct feed_entry *e, const struct change *c, struct span claims,
+                       const struct viewer *only)
+{
+    char *to = e->text =
+        mem_alloc(c->user.len + c->device.len + c->reason.len + c->node.len + claims.len + 1);
+    e->change = *c;
+    e->change.user = own(&to, c->user);
+    e->change.device = own(&to, c->device);
+    e->change.reason = own(&to, c->reason);
+    e->change.node = own(&to, c->node);
+    e->claims = own(&to, claims);
+    e->change.groups = NULL;
+    e->change.group_count = 0;
+    e->only = only;
+}
+
+/* Where a frame of `size` bytes goes: a frame never stands in two parts. */
+static uint64_t lane_place(const struct feed *f, const struct feed_lane *lane, size_t size)
+{
+    uint64_t left = f->lane_size - lane->head % f->lane_size;
+    return left < size ? lane->head + left : lane->head;
+}
+
+static void encode(struct feed *f, int encoding, struct feed_entry *e)
+{
+    struct feed_lane *lane = &f->lanes[encoding];
+    e->size[encoding] = 0;
+    if (!lane->ring)
+        return;
+    bytes_reset(&f->scratch);
+    f->codec->update(encoding, &e->change, &f->scratch);
+    uint64_t at = lane_place(f, lane, f->scratch.len), end = at + f->scratch.len;
+    /* The new bytes take the place of the oldest. */
+    while (lane->first < f->head && entry_at(f, lane->first)->at[encoding] + f->lane_size < end)
+        lane->first++;
+    memcpy(lane->ring + at % f->lane_size, f->scratch.data, f->scratch.len);
+    e->at[encoding] = at;
+    e->size[encoding] = (uint32_t)f->scratch.len;
+    lane->head = end;
+}
+
+void feed_put(struct feed *f, const struct change *change, struct span claims, const struct viewer *only)
+{
+    if (f->head - f->tail == f->capacity)
+        evict(f);
+    struct feed_entry *e = entry_at(f, f->head);
+    entry_fill(e, change, claims, only);
+    for (int i = 0; i < FEED_ENCODINGS; i++)
+        encode(f, i, e);
+    f->head++;
+    if (only)
+        f->regrouped = f->head;
+}
+
+/* The first entry that can still be told in this encoding. */
+static uint64_t oldest(const struct feed *f, int encoding)
+{
+    uint64_t first = f->lanes[encoding].first;
+    return first > f->tail ? first : f->tail;
+}
+
+static void lane_open(struct feed *f, int encoding)
+{
+    struct feed_lane *lane = &f->lanes[encoding];
+    if (lane->ring)
+        return;
+    lane->ring = mem_alloc(f->lane_size);
+    lane->first = f->head;
+}
+
+static size_t count_seen(const struct roster *r, const struct interest *in)
+{
+    size_t at = 0, count = 0;
+    struct roster_user *u;
+    while ((u = roster_next(r, &at)))
+        count += interest_sees(in, roster_user_id(u), roster_user_groups(u));
+    return count;
+}
+
+static struct snapshot *snapshot_build(struct feed *f, const struct roster *r, int encoding,
+                                       const struct interest *in, int64_t now_ms)
+{
+    struct snapshot *s = mem_zalloc(sizeof(*s));
+    size_t at = 0, count = in ? count_seen(r, in) : r->online;
+    bool first = true;
+    struct roster_user *u;
+    s->holders = 1;
+    s->seq = f->head;
+    s->rev = r->rev;
+    f->codec->snapshot_begin(encoding, count, now_ms, r->rev, span_of(r->epoch), &s->tail);
+    while ((u = roster_next(r, &at))) {
+        if (in && !interest_sees(in, roster_user_id(u), roster_user_groups(u)))
+            continue;
+        f->codec->snapshot_user(encoding, roster_user_id(u), true, u->last_seen_ms, roster_user_device(u),
+                                first, &s->tail);
+        first = false;
+    }
+    f->codec->snapshot_end(encoding, count, &s->tail);
+    return s;
+}
+
+/* The whole roster's snapshot is shared while it is true, and, when it is costly to make, a little longer:
+ * changes since then follow it anyway. */
+static struct snapshot *snapshot_shared(struct feed *f, const struct roster *r, int encoding, int64_t now_ms,
+                                        int64_t mono_ms)
+{
+    struct snapshot *s = f->shared[encoding];
+    bool servable = s && s->seq >= oldest(f, encoding);
+    bool fresh = servable && (s->seq == f->head || (r->online > 20000 && mono_ms - s->built_ms < 250));
+    if (!fresh) {
+        snapshot_release(s);
+        s = f->shared[encoding] = snapshot_build(f, r, encoding, NULL, now_ms);
+        s->built_ms = mono_ms;
+    }
+    s->holders++;
+    return s;
+}
+
+void viewer_finish(struct viewer *v)
+{
+    snapshot_release(v->snapshot);
+    v->snapshot = NULL;
+    bytes_finish(&v->snapshot_head);
+}
+
+void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, struct span id, int64_t now_ms,
+                  int64_t mono_ms)
+{
+    viewer_finish(v);
+    lane_open(f, v->encoding);
+    v->everyone = interest_is_everyone(v->interest);
+    v->snapshot = v->everyone ? snapshot_shared(f, r, v->encoding, now_ms, mono_ms)
+                              : snapshot_build(f, r, v->encoding, v->interest, now_ms);
+    v->snapshot_at = 0;
+    v->cursor = v->snapshot->seq;
+    f->codec->snapshot_head(v->encoding, id, v->snapshot->tail.len, &v->snapshot_head);
+}
+
+int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, struct span epoch, uint64_t rev)
+{
+    if (!span_equal(epoch, span_of(r->epoch)) || rev > r->rev || rev < f->evicted_rev)
+        return -1;
+    uint64_t seq = f->head;
+    while (seq > f->tail && (entry_at(f, seq - 1)->change.rev > rev || entry_at(f, seq - 1)->change.rev == 0))
+        seq--;
+    if (seq < f->head && (!f->lanes[v->encoding].ring || seq < oldest(f, v->encoding)))
+        return -1;
+    if (interest_by_group(v->interest) && seq < f->regrouped)
+        return -1;
+    viewer_finish(v);
+    lane_open(f, v->encoding);
+    v->everyone = interest_is_everyone(v->interest);
+    v->cursor = seq;
+    return 0;
+}
+
+bool viewer_pending(const struct viewer *v, const struct feed *f)
+{
+    return v->snapshot || v->cursor < f->head;
+}
+
+static struct span next_of_snapshot(struct viewer *v, struct feed *f)
+{
+    struct snapshot *s = v->snapshot;
+    if (v->snapshot_head.len > 0) {
+        bytes_reset(&f->scratch);
+        bytes_append_span(&f->scratch, bytes_span(&v->snapshot_head));
+        /* Small ones leave together with their beginning. */
+        if (s->tail.len <= 16384)
+            bytes_append_span(&f->scratch, bytes_span(&s->tail));
+        v->snapshot_at = s->tail.len <= 16384 ? s->tail.len : 0;
+        bytes_finish(&v->snapshot_head);
+        return bytes_span(&f->scratch);
+    }
+    size_t left = s->tail.len - v->snapshot_at, piece = left < FEED_PIECE_MAX ? left : FEED_PIECE_MAX;
+    struct span bytes = {s->tail.data + v->snapshot_at, piece};
+    v->snapshot_at += piece;
+    return bytes;
+}
+
+static bool concerns(const struct viewer *v, const struct feed_entry *e)
+{
+    if (e->only)
+        return e->only == v;
+    return v->everyone || interest_sees(v->interest, e->change.user, e->claims);
+}
+
+static struct span frame_of(const struct feed *f, const struct feed_entry *e, int encoding)
+{
+    return (struct span){f->lanes[encoding].ring + e->at[encoding] % f->lane_size, e->size[encoding]};
+}
+
+/* A run of neighbouring frames for a viewer who sees everyone: no copy. */
+static struct span next_run(struct viewer *v, struct feed *f)
+{
+    struct span run = SPAN_NONE;
+    for (; v->cursor < f->head; v->cursor++) {
+        const struct feed_entry *e = entry_at(f, v->cursor);
+        if (!concerns(v, e)) {
+            if (run.len > 0)
+                break;
+            continue;
+        }
+        struct span frame = frame_of(f, e, v->encoding);
+        if (run.len == 0)
+            run = frame;
+        else if (run.data + run.len == frame.data && run.len + frame.len <= FEED_PIECE_MAX)
+            run.len += frame.len;
+        else
+            break;
+    }
+    return run;
+}
+
+static struct span next_selection(struct viewer *v, struct feed *f)
+{
+    bytes_reset(&f->scratch);
+    for (; v->cursor < f->head && f->scratch.len < FEED_PIECE_MAX; v->cursor++) {
+        const struct feed_entry *e = entry_at(f, v->cursor);
+        if (concerns(v, e))
+            bytes_append_span(&f->scratch, frame_of(f, e, v->encoding));
+    }
+    return bytes_span(&f->scratch);
+}
+
+/* What a window came to for one user. */
+struct net {
+    const struct change *last;
+    size_t changes;
+    bool by_hand; /* such changes need not alternate: the last one is told */
+};
+
+static struct span net_key(const void *object)
+{
+    return ((const struct net *)object)->last->user;
+}
+
+static size_t gather_nets(const struct viewer *v, const struct feed *f, struct net *nets)
+{
+    struct map by_user;
+    size_t count = 0;
+    map_init(&by_user, net_key);
+    for (uint64_t seq = v->cursor; seq < f->head; seq++) {
+        const struct feed_entry *e = entry_at(f, seq);
+        if (!concerns(v, e))
+            continue;
+        struct net *net = map_get(&by_user, e->change.user);
+        if (!net) {
+            net = &nets[count++];
+            *net = (struct net){.last = &e->change};
+            map_put(&by_user, net);
+        }
+        net->last = &e->change;
+        net->changes++;
+        net->by_hand |= e->change.rev == 0;
+    }
+    map_finish(&by_user);
+    return count;
+}
+
+static void write_batch(const struct viewer *v, struct feed *f, struct bytes *out)
+{
+    struct net *nets = mem_array(f->head - v->cursor, sizeof(*nets));
+    const struct change **told = mem_array(f->head - v->cursor, sizeof(*told));
+    size_t count = gather_nets(v, f, nets), told_count = 0;
+    uint64_t rev = 0;
+    for (size_t i = 0; i < count; i++)
+        if (nets[i].by_hand || nets[i].changes % 2 == 1)
+            told[told_count++] = nets[i].last;
+    for (uint64_t seq = v->cursor; seq < f->head; seq++)
+        if (entry_at(f, seq)->change.rev > rev)
+            rev = entry_at(f, seq)->change.rev;
+    if (told_count > 0)
+        f->codec->batch(v->encoding, told, told_count, rev, out);
+    free(told);
+    free(nets);
+}
+
+static struct span next_batch(struct viewer *v, struct feed *f)
+{
+    struct bytes *frame = &f->scratch;
+    if (!v->everyone || f->batch[v->encoding].from != v->cursor || f->batch[v->encoding].to != f->head) {
+        if (v->everyone) {
+            frame = &f->batch[v->encoding].frame;
+            f->batch[v->encoding].from = v->cursor;
+            f->batch[v->encoding].to = f->head;
+        }
+        bytes_reset(frame);
+        write_batch(v, f, frame);
+    } else {
+        frame = &f->batch[v->encoding].frame;
+    }
+    v->cursor = f->head;
+    return bytes_span(frame);
+}
+
+enum feed_result viewer_next(struct viewer *v, struct feed *f, struct span *ret)
+{
+    struct span bytes = SPAN_NONE;
+    if (v->snapshot) {
+        bytes = next_of_snapshot(v, f);
+        if (v->snapshot_head.len == 0 && v->snapshot_at == v->snapshot->tail.len) {
+            struct snapshot *done = v->snapshot;
+            v->snapshot = NULL;
+            v->snapshot_at = 0;
+            /* The bytes may be the last holder's: the shared one stays, an own one is kept in the scratch
+             * buffer. */
+            if (done->holders == 1 && bytes.data != f->scratch.data) {
+                bytes_reset(&f->scratch);
+                bytes_append_span(&f->scratch, bytes);
+                bytes = bytes_span(&f->scratch);
+            }
+            snapshot_release(done);
+        }
+        *ret = bytes;
+        return FEED_BYTES;
+    }
+    if (v->cursor < oldest(f, v->encoding))
+        return FEED_BEHIND;
+    if (v->cursor < f->head)
+        bytes = v->batch ? next_batch(v, f) : v->everyone ? next_run(v, f) : next_selection(v, f);
+    if (bytes.len == 0)
+        return FEED_NOTHING;
+    *ret = bytes;
+    return FEED_BYTES;
+}

@@ -1,0 +1,114 @@
+/* The feed: changes on their way to viewers, each encoded once per encoding into a ring that all viewers
+ * share.
+ *
+ * A viewer is a cursor and a filter. What lies between a full viewer's cursor and the head leaves in one
+ * write, straight from the ring; a filtered one gets its own selection of the same frames. A viewer that the
+ * ring has left behind is told so, and gets a snapshot: there is no queue that grows with slowness. Batches
+ * (message 34) are made of the same entries when they are sent. Pure: bytes are handed to the caller, who
+ * owns the sockets; encoding is a table of functions (wire). */
+#ifndef PRESENCE_FEED_H
+#define PRESENCE_FEED_H
+
+#include "base/list.h"
+#include "presence/change.h"
+#include "presence/interest.h"
+#include "presence/roster.h"
+
+#define FEED_ENCODINGS 2
+
+/* What the feed needs of an encoding; wire/codec.h provides it. Each appends to `out`. */
+struct feed_codec {
+    void (*update)(int encoding, const struct change *change, struct bytes *out);
+    void (*batch)(int encoding, const struct change *const *changes, size_t count, uint64_t rev,
+                  struct bytes *out);
+    void (*snapshot_begin)(int encoding, size_t users, int64_t timestamp_ms, uint64_t rev, struct span epoch,
+                           struct bytes *tail);
+    void (*snapshot_user)(int encoding, struct span user, bool online, int64_t last_seen_ms,
+                          struct span device, bool first, struct bytes *tail);
+    void (*snapshot_end)(int encoding, size_t total_online, struct bytes *tail);
+    void (*snapshot_head)(int encoding, struct span viewer, size_t tail_len, struct bytes *out);
+};
+
+struct viewer;
+
+struct feed_entry {
+    struct change change;          /* texts are the entry's own; groups are not kept here */
+    struct span claims;            /* each followed by '\n' */
+    const struct viewer *only;     /* a difference in one viewer's view; NULL: for all who see the user */
+    uint64_t at[FEED_ENCODINGS];   /* place in the lane */
+    uint32_t size[FEED_ENCODINGS]; /* 0: not encoded, the lane was off */
+    char *text;
+};
+
+struct feed_lane {
+    char *ring;     /* NULL while nobody uses the encoding */
+    uint64_t head;  /* bytes ever put; never in two parts: the rest of a lap may stay unused */
+    uint64_t first; /* sequence number of the first entry that is encoded */
+};
+
+/* An immutable encoding of the roster (or a part of it) at one revision, shared by reference count. */
+struct snapshot {
+    size_t holders;
+    uint64_t seq; /* entries from this on are not in it */
+    uint64_t rev;
+    int64_t built_ms;
+    int64_t cost_ms;
+    struct bytes tail;
+};
+
+struct feed {
+    const struct feed_codec *codec;
+    struct feed_entry *entries; /* a ring */
+    size_t capacity;            /* a power of two */
+    size_t lane_size;           /* bytes */
+    uint64_t head, tail;        /* sequence numbers: next, oldest */
+    uint64_t evicted_rev;       /* the highest revision that is not in the feed any more */
+    uint64_t regrouped;         /* sequence number at the last change of some membership */
+    struct feed_lane lanes[FEED_ENCODINGS];
+    struct snapshot *shared[FEED_ENCODINGS]; /* the last one of the whole roster */
+    struct {
+        uint64_t from, to;
+        struct bytes frame;
+    } batch[FEED_ENCODINGS]; /* the last batch made for full viewers */
+    struct bytes scratch;
+};
+
+struct viewer {
+    struct list link;          /* the caller's list */
+    struct interest *interest; /* owned by the caller */
+    uint64_t cursor;           /* next entry to tell */
+    struct snapshot *snapshot; /* being sent; NULL: none */
+    size_t snapshot_at;
+    struct bytes snapshot_head; /* its beginning, until it is sent */
+    uint8_t encoding;
+    bool batch;
+    bool everyone; /* interest_is_everyone, kept */
+};
+
+#define FEED_PIECE_MAX 262144 /* bytes handed out at once: what a full socket makes the library copy */
+
+void feed_init(struct feed *f, const struct feed_codec *codec, size_t entries, size_t lane_bytes);
+void feed_finish(struct feed *f);
+/* The roster was loaded at this revision, or its epoch changed: nothing before can be served. */
+void feed_restart(struct feed *f, uint64_t rev);
+/* Adds a change (only NULL), or a difference for one viewer. claims as in interest.h. */
+void feed_put(struct feed *f, const struct change *change, struct span claims, const struct viewer *only);
+/* Some user's groups changed: group-bound viewers can't resume across this point. */
+void feed_mark_regrouped(struct feed *f);
+
+/* The viewer begins with a snapshot: `id` stands in its toId. now_ms: Redis time for the message; mono_ms
+ * paces rebuilding. */
+void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, struct span id, int64_t now_ms,
+                  int64_t mono_ms);
+/* The viewer begins after a revision it knows: 0, or -1 when that can't be served and viewer_begin must be
+ * called. */
+int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, struct span epoch, uint64_t rev);
+void viewer_finish(struct viewer *v);
+
+enum feed_result { FEED_NOTHING, FEED_BYTES, FEED_BEHIND };
+/* The next bytes for a viewer, as if they were sent: the cursor moves. Valid until the next call to the feed.
+ */
+enum feed_result viewer_next(struct viewer *v, struct feed *f, struct span *ret);
+bool viewer_pending(const struct viewer *v, const struct feed *f);
+
+#endif

@@ -1,0 +1,282 @@
+#include "presence/truth.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+#define KEEP_MS 60000 /* an end is remembered so long: messages about it are late by at most this */
+
+/* How a session went on after its last sign of life. */
+enum ending { RUNNING, LEFT, LOST, DRAINED };
+
+struct truth_session {
+    struct list link;
+    const struct truth_rules *rules;
+    char *device;
+    int64_t started_ms;
+    int64_t signs_ms[TRUTH_SIGNS]; /* when they were sent, oldest first; the first is the 101 */
+    size_t sign_count;
+    int64_t void_before_ms; /* forced offline or taken over: signs up to this count no more */
+    enum ending ending;
+    int64_t ended_ms;
+};
+
+struct truth_user {
+    char *id;
+    uint64_t confirmed_rev;
+    struct list sessions;
+};
+
+int64_t truth_beat_min_ms(int64_t ttl_ms)
+{
+    int64_t most = ttl_ms * 5 / 12;
+
+    return most < 25000 ? most : 25000;
+}
+
+static struct span user_key(const void *object)
+{
+    return span_of(((const struct truth_user *)object)->id);
+}
+
+void truth_init(struct truth *t, const struct truth_rules *rules)
+{
+    t->rules = *rules;
+    map_init(&t->users, user_key);
+}
+
+static void session_free(struct truth_session *s)
+{
+    list_remove(&s->link);
+    free(s->device);
+    free(s);
+}
+
+void truth_finish(struct truth *t)
+{
+    struct truth_user *u;
+    size_t at = 0;
+
+    while ((u = map_next(&t->users, &at))) {
+        while (!list_empty(&u->sessions))
+            session_free(list_entry(u->sessions.next, struct truth_session, link));
+        free(u->id);
+        free(u);
+    }
+    map_finish(&t->users);
+}
+
+static struct truth_user *user_of(struct truth *t, struct span id)
+{
+    struct truth_user *u = map_get(&t->users, id);
+
+    if (u)
+        return u;
+    u = mem_zalloc(sizeof(*u));
+    u->id = mem_strndup(id.data, id.len);
+    list_init(&u->sessions);
+    map_put(&t->users, u);
+    return u;
+}
+
+static int64_t newest_sign(const struct truth_session *s)
+{
+    return s->sign_count ? s->signs_ms[s->sign_count - 1] : s->started_ms;
+}
+
+/* Until when the session may have counted, by the kindest reckoning. */
+static int64_t possible_until(const struct truth_session *s)
+{
+    int64_t deadline = newest_sign(s) + s->rules->ttl_ms + s->rules->delivery_ms;
+
+    if (s->ending == LEFT && s->ended_ms < deadline)
+        return s->ended_ms;
+    if (s->ending == DRAINED && s->ended_ms + s->rules->drain_grace_ms > deadline)
+        return s->ended_ms + s->rules->drain_grace_ms + s->rules->delivery_ms;
+    return deadline;
+}
+
+static void prune(struct truth_user *u, int64_t now_ms)
+{
+    for (struct list *link = u->sessions.next, *next; link != &u->sessions; link = next) {
+        struct truth_session *s = list_entry(link, struct truth_session, link);
+        next = link->next;
+        if (s->ending != RUNNING && possible_until(s) + KEEP_MS < now_ms)
+            session_free(s);
+    }
+}
+
+static void take_over(struct truth_user *u, struct span device, int64_t now_ms)
+{
+    for (struct list *link = u->sessions.next; link != &u->sessions; link = link->next) {
+        struct truth_session *s = list_entry(link, struct truth_session, link);
+        if (span_equal(span_of(s->device), device))
+            s->void_before_ms = now_ms;
+    }
+}
+
+struct truth_session *truth_connecting(struct truth *t, struct span user, struct span device, int64_t now_ms)
+{
+    struct truth_user *u = user_of(t, user);
+    struct truth_session *s = mem_zalloc(sizeof(*s));
+
+    prune(u, now_ms);
+    take_over(u, device, now_ms);
+    s->rules = &t->rules;
+    s->device = mem_strndup(device.data, device.len);
+    s->started_ms = now_ms;
+    list_append(&u->sessions, &s->link);
+    return s;
+}
+
+static void add_sign(struct truth_session *s, int64_t now_ms)
+{
+    if (s->sign_count == TRUTH_SIGNS) {
+        for (size_t i = 1; i < TRUTH_SIGNS; i++)
+            s->signs_ms[i - 1] = s->signs_ms[i];
+        s->sign_count--;
+    }
+    s->signs_ms[s->sign_count++] = now_ms;
+}
+
+void truth_opened(struct truth_session *s, int64_t now_ms)
+{
+    add_sign(s, now_ms);
+}
+
+void truth_beat(struct truth_session *s, int64_t now_ms)
+{
+    add_sign(s, now_ms);
+}
+
+void truth_refused(struct truth_session *s)
+{
+    session_free(s);
+}
+
+static void finish(struct truth_session *s, enum ending ending, int64_t now_ms)
+{
+    s->ending = ending;
+    s->ended_ms = now_ms;
+}
+
+void truth_left(struct truth_session *s, int64_t now_ms)
+{
+    finish(s, LEFT, now_ms);
+}
+
+void truth_lost(struct truth_session *s, int64_t now_ms)
+{
+    finish(s, LOST, now_ms);
+}
+
+void truth_drained(struct truth_session *s, int64_t now_ms)
+{
+    finish(s, DRAINED, now_ms);
+}
+
+void truth_ended(struct truth_session *s, int64_t now_ms)
+{
+    /* The server ended it before its close frame arrived here. */
+    s->void_before_ms = now_ms;
+    finish(s, LEFT, now_ms);
+}
+
+void truth_forced(struct truth *t, struct span user, int64_t at_ms)
+{
+    struct truth_user *u = map_get(&t->users, user);
+
+    if (!u)
+        return;
+    for (struct list *link = u->sessions.next; link != &u->sessions; link = link->next) {
+        struct truth_session *s = list_entry(link, struct truth_session, link);
+        if (s->void_before_ms < at_ms)
+            s->void_before_ms = at_ms;
+    }
+}
+
+void truth_confirm(struct truth *t, struct span user, uint64_t rev)
+{
+    struct truth_user *u = map_get(&t->users, user);
+
+    if (u && rev > u->confirmed_rev)
+        u->confirmed_rev = rev;
+}
+
+uint64_t truth_confirmed_rev(const struct truth *t, struct span user)
+{
+    const struct truth_user *u = map_get(&t->users, user);
+
+    return u ? u->confirmed_rev : 0;
+}
+
+bool truth_knows(const struct truth *t, struct span user)
+{
+    return map_get(&t->users, user) != NULL;
+}
+
+/* Whether this sign of life alone keeps the session alive at at_ms, beyond doubt. */
+static bool sign_holds(const struct truth_session *s, int64_t sign_ms, int64_t at_ms)
+{
+    const struct truth_rules *rules = s->rules;
+    int64_t known_ms = sign_ms + rules->delivery_ms;
+
+    if (sign_ms <= s->void_before_ms || known_ms > at_ms)
+        return false;
+    if (s->ending == RUNNING || at_ms < s->ended_ms)
+        return at_ms < sign_ms + rules->ttl_ms;
+    if (s->ending == LEFT || known_ms > s->ended_ms)
+        return false;
+    return at_ms < sign_ms + rules->ttl_ms - (s->ending == LOST ? rules->beat_min_ms : 0);
+}
+
+static bool session_certain(const struct truth_session *s, int64_t at_ms)
+{
+    for (size_t i = 0; i < s->sign_count; i++)
+        if (sign_holds(s, s->signs_ms[i], at_ms))
+            return true;
+    return false;
+}
+
+bool truth_certain(const struct truth *t, struct span user, int64_t at_ms)
+{
+    const struct truth_user *u = map_get(&t->users, user);
+
+    if (!u)
+        return false;
+    for (struct list *link = u->sessions.next; link != &u->sessions; link = link->next)
+        if (session_certain(list_entry(link, struct truth_session, link), at_ms))
+            return true;
+    return false;
+}
+
+bool truth_possible(const struct truth *t, struct span user, int64_t at_ms, int64_t late_ms)
+{
+    const struct truth_user *u = map_get(&t->users, user);
+
+    if (!u)
+        return true;
+    for (struct list *link = u->sessions.next; link != &u->sessions; link = link->next) {
+        const struct truth_session *s = list_entry(link, struct truth_session, link);
+        if (s->started_ms <= at_ms + s->rules->delivery_ms && at_ms <= possible_until(s) + late_ms)
+            return true;
+    }
+    return false;
+}
+
+enum truth_state truth_state(const struct truth *t, struct span user, int64_t now_ms)
+{
+    if (truth_certain(t, user, now_ms))
+        return TRUTH_ONLINE;
+    return truth_knows(t, user) && !truth_possible(t, user, now_ms, 0) ? TRUTH_OFFLINE : TRUTH_UNDECIDED;
+}
+
+bool truth_next(const struct truth *t, size_t *at, struct span *ret_user)
+{
+    const struct truth_user *u = map_next(&t->users, at);
+
+    if (!u)
+        return false;
+    *ret_user = span_of(u->id);
+    return true;
+}

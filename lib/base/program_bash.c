@@ -3,7 +3,7 @@
 /* The frame of the function: which command, which of its arguments, which flag is waiting for a value. */
 static const char opening[] = "() {\n"
                               "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-                              "    local command= position=0 flags i\n"
+                              "    local command='' position=0 flags i\n"
                               "    COMPREPLY=()\n"
                               "    if [[ $cur == = ]]; then\n"
                               "        cur=\n"

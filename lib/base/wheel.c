@@ -129,11 +129,12 @@ void wheel_advance(struct wheel *w, int64_t now_ms)
     int64_t at;
 
     list_init(&due);
+    now_ms = now_ms > w->now_ms ? now_ms : w->now_ms;
     while ((at = next_place(w, &p)) <= now_ms && at != INT64_MAX) {
         w->now_ms = at > w->now_ms ? at : w->now_ms;
         spread(w, p, &due);
     }
-    w->now_ms = now_ms > w->now_ms ? now_ms : w->now_ms;
+    w->now_ms = now_ms;
     while (!list_empty(&due)) {
         struct wheel_timer *t = list_entry(due.next, struct wheel_timer, link);
 

@@ -18,28 +18,41 @@ static void ask_auth(const struct redis_config *config, struct bytes *out)
     resp_text(out, config->password);
 }
 
-void redis_greeting_begin(struct redis_greeting *g, const struct redis_config *config, struct bytes *out)
+static void ask_select(const struct redis_config *config, struct bytes *out)
 {
-    *g = (struct redis_greeting){.steps = STEP_PING | STEP_INFO, .run_id = REDIS_RUN_ID_UNKNOWN};
-    if (config->password && *config->password) {
-        g->steps |= STEP_AUTH;
-        ask_auth(config, out);
-    }
-    if (config->db) {
-        g->steps |= STEP_SELECT;
-        resp_begin(out, 2);
-        resp_text(out, "SELECT");
-        resp_integer(out, config->db);
-    }
-    resp_command(out, "PING", NULL);
-    resp_command(out, "INFO", "server", NULL);
+    resp_begin(out, 2);
+    resp_text(out, "SELECT");
+    resp_integer(out, config->db);
 }
 
-static enum step next_step(struct redis_greeting *g)
+void redis_greeting_begin(struct redis_greeting *g, const struct redis_config *config)
 {
-    unsigned step = g->steps & (0 - g->steps);
-    g->steps &= ~step;
+    unsigned steps = STEP_PING | STEP_INFO;
+    if (config->password && *config->password)
+        steps |= STEP_AUTH;
+    if (config->db)
+        steps |= STEP_SELECT;
+    *g = (struct redis_greeting){.unasked = steps, .unanswered = steps, .run_id = REDIS_RUN_ID_UNKNOWN};
+}
+
+static enum step take_lowest(unsigned *steps)
+{
+    unsigned step = *steps & (0 - *steps);
+    *steps &= ~step;
     return step;
+}
+
+bool redis_greeting_ask(struct redis_greeting *g, const struct redis_config *config, struct bytes *out)
+{
+    if (!g->unasked)
+        return false;
+    switch (take_lowest(&g->unasked)) {
+    case STEP_AUTH: ask_auth(config, out); break;
+    case STEP_SELECT: ask_select(config, out); break;
+    case STEP_PING: resp_command(out, "PING", NULL); break;
+    case STEP_INFO: resp_command(out, "INFO", "server", NULL); break;
+    }
+    return true;
 }
 
 static enum redis_greeting_result fail(struct redis_greeting *g, enum redis_greeting_result result,
@@ -78,10 +91,10 @@ static enum redis_greeting_result judge(struct redis_greeting *g, enum step step
         return fail(g, REDIS_GREETING_REFUSED, reply);
     if (step == STEP_INFO)
         take_run_id(g, reply_text(reply));
-    return g->steps ? REDIS_GREETING_GOES_ON : REDIS_GREETING_DONE;
+    return g->unanswered ? REDIS_GREETING_GOES_ON : REDIS_GREETING_DONE;
 }
 
 enum redis_greeting_result redis_greeting_answer(struct redis_greeting *g, const struct redisReply *reply)
 {
-    return judge(g, next_step(g), reply);
+    return judge(g, take_lowest(&g->unanswered), reply);
 }

@@ -18,12 +18,14 @@ enum redis_greeting_result {
 };
 
 struct redis_greeting {
-    unsigned steps; /* still unanswered, a bit each */
+    unsigned unasked, unanswered; /* a bit each */
     char run_id[REDIS_RUN_ID_LEN + 1];
     char why[200]; /* after a failure; no secret */
 };
 
-void redis_greeting_begin(struct redis_greeting *g, const struct redis_config *config, struct bytes *out);
+void redis_greeting_begin(struct redis_greeting *g, const struct redis_config *config);
+/* Writes the next command; false when all are written. All may be sent before the first answer. */
+bool redis_greeting_ask(struct redis_greeting *g, const struct redis_config *config, struct bytes *out);
 /* The answers in their order. After anything but GOES_ON no more are taken. */
 enum redis_greeting_result redis_greeting_answer(struct redis_greeting *g, const struct redisReply *reply);
 

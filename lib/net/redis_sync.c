@@ -68,10 +68,10 @@ static enum redis_sync_result connect_to(struct redis_sync *r, const struct redi
 
 static enum redis_sync_result greet(struct redis_sync *r, const struct redis_config *config)
 {
-    bytes_auto words = BYTES_INIT;
     enum redis_greeting_result greeted = REDIS_GREETING_GOES_ON;
-    redis_greeting_begin(&r->greeting, config, &words);
-    redis_sync_send(r, bytes_span(&words));
+    redis_greeting_begin(&r->greeting, config);
+    while (redis_greeting_ask(&r->greeting, config, &r->unsent))
+        ;
     while (greeted == REDIS_GREETING_GOES_ON) {
         struct redisReply *reply;
         enum redis_sync_result result = redis_sync_reply(r, &reply);

@@ -1,0 +1,294 @@
+#include "net/redis_connector.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "net/redis_adapter.h"
+#include "net/redis_address.h"
+#include "net/redis_greeting.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 2000
+
+enum state { STATE_DOWN, STATE_RESOLVING, STATE_CONNECTING, STATE_GREETING, STATE_UP };
+
+/* Outlives its connector when that is destroyed meanwhile: the resolver can't be called off. */
+struct resolution {
+    uv_getaddrinfo_t request;
+    struct redis_connector *connector; /* NULL: nobody waits any more */
+};
+
+struct redis_connector {
+    struct loop *loop;
+    const struct redis_config *config;
+    const char *name;
+    const struct redis_connector_hooks *hooks;
+    void *arg;
+    enum state state;
+    struct loop_timer *timer; /* the next try, or what the present state may take */
+    struct resolution *resolution;
+    struct redis_addresses addresses; /* one nameless for a unix socket */
+    size_t at;
+    int64_t connected_by_ms;
+    struct redis_adapter *adapter;
+    struct redis_greeting greeting;
+    struct rng rng;
+    unsigned tries; /* since the last connection that held */
+    int64_t up_since_ms;
+    char why[200];  /* the last address failed */
+    char said[200]; /* the fault last logged; empty after an up */
+};
+
+static void say_down(struct redis_connector *c, const char *why)
+{
+    char where[300];
+    redis_config_describe(c->config, where);
+    enum log_level level = strcmp(c->said, why) ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+    LOG_AT(level, "redis_down", LOG_T("link", c->name), LOG_T("at", where), LOG_T("why", why));
+    snprintf(c->said, sizeof(c->said), "%s", why);
+}
+
+void redis_connector_confirm(struct redis_connector *c)
+{
+    char where[300];
+    redis_config_describe(c->config, where);
+    log_info("redis_up", LOG_T("link", c->name), LOG_T("at", where), LOG_T("run_id", c->greeting.run_id));
+    c->said[0] = '\0';
+}
+
+/* Full jitter: any time up to the cap, so that many processes don't come back at once. */
+static void plan_next_try(struct redis_connector *c)
+{
+    int64_t cap_ms = c->tries < 6 ? BACKOFF_MIN_MS << c->tries : BACKOFF_MAX_MS;
+    c->tries++;
+    c->state = STATE_DOWN;
+    loop_timer_start(c->timer, (int64_t)rng_below(&c->rng, (uint64_t)cap_ms + 1), 0);
+}
+
+static void drop_adapter(struct redis_connector *c)
+{
+    if (c->adapter)
+        redis_adapter_close(c->adapter);
+    c->adapter = NULL;
+}
+
+static void give_up(struct redis_connector *c, const char *why)
+{
+    say_down(c, why);
+    drop_adapter(c);
+    plan_next_try(c);
+}
+
+static void go_up(struct redis_connector *c)
+{
+    c->state = STATE_UP;
+    c->up_since_ms = loop_now_ms(c->loop);
+    loop_timer_stop(c->timer);
+    c->hooks->up(c->arg, c->greeting.run_id);
+}
+
+static void go_down(struct redis_connector *c, const char *why)
+{
+    say_down(c, why);
+    drop_adapter(c);
+    if (loop_now_ms(c->loop) - c->up_since_ms >= BACKOFF_MAX_MS)
+        c->tries = 0;
+    plan_next_try(c);
+    c->hooks->down(c->arg, why);
+}
+
+static void on_opened(void *arg)
+{
+    struct redis_connector *c = arg;
+    bytes_auto command = BYTES_INIT;
+    c->state = STATE_GREETING;
+    loop_timer_start(c->timer, c->config->timeout_ms, 0);
+    redis_greeting_begin(&c->greeting, c->config);
+    while (redis_greeting_ask(&c->greeting, c->config, &command)) {
+        redis_adapter_send(c->adapter, bytes_span(&command));
+        bytes_reset(&command);
+    }
+}
+
+static void on_greeted(struct redis_connector *c, const struct redisReply *reply)
+{
+    switch (redis_greeting_answer(&c->greeting, reply)) {
+    case REDIS_GREETING_GOES_ON: break;
+    case REDIS_GREETING_DONE: go_up(c); break;
+    case REDIS_GREETING_NOT_YET:
+    case REDIS_GREETING_REFUSED: give_up(c, c->greeting.why); break;
+    }
+}
+
+static void on_reply(void *arg, const struct redisReply *reply)
+{
+    struct redis_connector *c = arg;
+    if (c->state == STATE_UP)
+        c->hooks->reply(c->arg, reply);
+    else
+        on_greeted(c, reply);
+}
+
+static void open_next(struct redis_connector *c);
+
+static void on_closed(void *arg, const char *why)
+{
+    struct redis_connector *c = arg;
+    enum state state = c->state;
+    c->adapter = NULL;
+    snprintf(c->why, sizeof(c->why), "%s", why);
+    if (state == STATE_UP)
+        go_down(c, c->why);
+    else if (state == STATE_CONNECTING)
+        open_next(c);
+    else
+        give_up(c, c->why);
+}
+
+static const struct redis_adapter_hooks adapter_hooks = {on_opened, on_reply, on_closed};
+
+static void open_one(struct redis_connector *c)
+{
+    const struct redis_config *config = c->config;
+    const char *ip = c->addresses.ip[c->at++];
+    if (config->unix_path)
+        c->adapter =
+            redis_adapter_open_unix(c->loop, config->unix_path, &adapter_hooks, c, c->why, sizeof(c->why));
+    else
+        c->adapter =
+            redis_adapter_open_tcp(c->loop, ip, (int)config->port, &adapter_hooks, c, c->why, sizeof(c->why));
+}
+
+/* The addresses left share the time left; the first that takes the connection is the one. */
+static void open_next(struct redis_connector *c)
+{
+    while (!c->adapter && c->at < c->addresses.count) {
+        int64_t left_ms = c->connected_by_ms - loop_now_ms(c->loop);
+        int64_t share_ms = left_ms / (int64_t)(c->addresses.count - c->at);
+        loop_timer_start(c->timer, share_ms > 1 ? share_ms : 1, 0);
+        open_one(c);
+    }
+    if (!c->adapter)
+        give_up(c, c->why);
+}
+
+static void open_first(struct redis_connector *c)
+{
+    c->state = STATE_CONNECTING;
+    c->at = 0;
+    c->connected_by_ms = loop_now_ms(c->loop) + c->config->timeout_ms;
+    snprintf(c->why, sizeof(c->why), "the host has no address");
+    open_next(c);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+{
+    struct resolution *resolution = request->data;
+    struct redis_connector *c = resolution->connector;
+    free(resolution);
+    if (c) {
+        c->resolution = NULL;
+        redis_addresses_take(list, &c->addresses);
+        if (status < 0)
+            give_up(c, uv_strerror(status));
+        else
+            open_first(c);
+    }
+    uv_freeaddrinfo(list);
+}
+
+static void resolve(struct redis_connector *c)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct resolution *resolution = mem_zalloc(sizeof(*resolution));
+    resolution->connector = c;
+    resolution->request.data = resolution;
+    int code =
+        uv_getaddrinfo(loop_uv(c->loop), &resolution->request, on_resolved, c->config->host, NULL, &hints);
+    if (code < 0) {
+        free(resolution);
+        give_up(c, uv_strerror(code));
+        return;
+    }
+    c->resolution = resolution;
+    c->state = STATE_RESOLVING;
+    loop_timer_start(c->timer, c->config->timeout_ms, 0);
+}
+
+static void begin(struct redis_connector *c)
+{
+    if (c->config->unix_path)
+        c->addresses.count = 1;
+    else if (!redis_addresses_known(c->config->host, &c->addresses)) {
+        resolve(c);
+        return;
+    }
+    open_first(c);
+}
+
+static void connect_late(struct redis_connector *c)
+{
+    drop_adapter(c);
+    snprintf(c->why, sizeof(c->why), "no connection in time");
+    open_next(c);
+}
+
+static void on_timer(void *arg)
+{
+    struct redis_connector *c = arg;
+    switch (c->state) {
+    case STATE_DOWN: begin(c); break;
+    case STATE_RESOLVING: say_down(c, "the host's name is not resolved yet"); break;
+    case STATE_CONNECTING: connect_late(c); break;
+    case STATE_GREETING: give_up(c, "no answer in time"); break;
+    case STATE_UP: break;
+    }
+}
+
+struct redis_connector *redis_connector_create(struct loop *loop, const struct redis_config *config,
+                                               const char *name, const struct redis_connector_hooks *hooks,
+                                               void *arg)
+{
+    struct redis_connector *c = mem_zalloc(sizeof(*c));
+    c->loop = loop;
+    c->config = config;
+    c->name = name;
+    c->hooks = hooks;
+    c->arg = arg;
+    rng_init(&c->rng, random_u64());
+    c->timer = loop_timer_create(loop, on_timer, c);
+    loop_timer_start(c->timer, 0, 0);
+    return c;
+}
+
+void redis_connector_destroy(struct redis_connector *c)
+{
+    drop_adapter(c);
+    loop_timer_destroy(c->timer);
+    if (c->resolution) {
+        c->resolution->connector = NULL;
+        uv_cancel((uv_req_t *)&c->resolution->request);
+    }
+    free(c);
+}
+
+int redis_connector_send(struct redis_connector *c, struct span command)
+{
+    return c->state == STATE_UP ? redis_adapter_send(c->adapter, command) : -1;
+}
+
+void redis_connector_reset(struct redis_connector *c, const char *why)
+{
+    if (c->state == STATE_UP)
+        go_down(c, why);
+}
+
+size_t redis_connector_queued(const struct redis_connector *c)
+{
+    return c->adapter ? redis_adapter_queued(c->adapter) : 0;
+}

@@ -1,0 +1,320 @@
+#include "cases.h"
+#include "golden/golden.h"
+#include "wire/message.h"
+
+#define MSGPACK ENCODING_MSGPACK
+#define JSON    ENCODING_JSON
+
+static void test_golden(void **state)
+{
+    static const struct {
+        const char *what;
+        struct span from;
+        int64_t timestamp_ms;
+        struct span metadata;
+    } cases[] = {
+        {"heartbeat", SPAN("user123"), GOLDEN_TIME, {0}},
+        {"heartbeat_number", SPAN("42"), GOLDEN_TIME, {0}},
+        {"heartbeat_six", SPAN("user123"), GOLDEN_TIME, {0}},
+        {"heartbeat_nil", SPAN("user123"), 0, {0}},
+        {"heartbeat_undefined", SPAN("user123"), 0, {0}},
+        {"heartbeat_metadata", SPAN("user123"), GOLDEN_TIME,
+         SPAN(
+             "{\"battery\":0.87,\"networkType\":\"wifi\",\"charging\":true,\"cells\":[1,-2,70000,5000000000],"
+             "\"sim\":null}")},
+    };
+    bytes_auto scratch = BYTES_INIT;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct golden *g;
+        size_t at = 0, count = 0;
+
+        while ((g = golden_next(cases[i].what, &at))) {
+            struct heartbeat h;
+
+            expect_int(g->writer, message_read_heartbeat(golden_encoding(g), golden_span(g), &scratch, &h),
+                       0);
+            expect_span(g->writer, h.from, cases[i].from);
+            expect_int(g->writer, h.timestamp_ms, cases[i].timestamp_ms);
+            expect_span(g->writer, h.metadata, cases[i].metadata);
+            count++;
+        }
+        assert_int_equal(count, GOLDEN_WRITERS);
+    }
+}
+
+static void test_shapes(void **state)
+{
+    static const struct {
+        const char *name;
+        enum encoding encoding;
+        struct span message;
+        int result;
+        struct span from;
+        int64_t timestamp_ms;
+        struct span metadata;
+    } cases[] = {
+        {"least", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x80"), 0, SPAN("u"), 0, {0}},
+        {"negative id", MSGPACK, SPAN("\x95\0\x1e\xff\0\x80"), 0, SPAN("-1"), 0, {0}},
+        {"lowest id",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xd3\x80\0\0\0\0\0\0\0\0\x80"),
+         0,
+         SPAN("-9223372036854775808"),
+         0,
+         {0}},
+        {"id above", MSGPACK, SPAN("\x95\0\x1e\xcf\x80\0\0\0\0\0\0\0\0\x80"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"id nil", MSGPACK, SPAN("\x95\0\x1e\xc0\0\x80"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"id true", MSGPACK, SPAN("\x95\0\x1e\xc3\0\x80"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"id a list", MSGPACK, SPAN("\x95\0\x1e\x90\0\x80"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"toId a list", MSGPACK, SPAN("\x95\0\x1e\xa1u\x90\x80"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"another type", MSGPACK, SPAN("\x95\0\x21\xa1u\0\x80"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"four elements", MSGPACK, SPAN("\x94\0\x1e\xa1u\0"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"payload a number", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\7"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"payload a list", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x90"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"payload a text", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\xa1x"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"trailing byte", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x80\0"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"cut", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x81\xa1t"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"key a number", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x81\1\2"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"unknown keys",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x82\xa1x\x92\1\x80\xa1y\xc0"),
+         0,
+         SPAN("u"),
+         0,
+         {0}},
+        {"time a float",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa9timestamp\xcb\x40\x59\x20\0\0\0\0\0"),
+         0,
+         SPAN("u"),
+         100,
+         {0}},
+        {"time not a number",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa9timestamp\xcb\x7f\xf8\0\0\0\0\0\0"),
+         0,
+         SPAN("u"),
+         0,
+         {0}},
+        {"time negative", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x81\xa9timestamp\xff"), 0, SPAN("u"), 0, {0}},
+        {"time a text",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa9timestamp\xa1"
+              "1"),
+         0,
+         SPAN("u"),
+         0,
+         {0}},
+        {"time a Date",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa9timestamp\xd7\0\0\0\0\0\0\0\0\1"),
+         0,
+         SPAN("u"),
+         0,
+         {0}},
+        {"time a list", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x81\xa9timestamp\x91\1"), 0, SPAN("u"), 0, {0}},
+        {"metadata nil", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\xc0"), 0, SPAN("u"), 0, {0}},
+        {"metadata empty", MSGPACK, SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\x80"), 0, SPAN("u"), 0,
+         SPAN("{}")},
+        {"metadata a text",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\xa1x"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"metadata a list",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\x90"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"metadata twice",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x82\xa8metadata\x80\xa8metadata\x80"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"metadata that JSON lacks", MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\x85\xa1"
+              "a\xcb\x7f\xf0\0\0\0\0\0\0\xa1"
+              "b\xc4\1x\xa1"
+              "c\xd4\0\0\xa1"
+              "d\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xa1\"\xa2\x01\xff"),
+         0, SPAN("u"), 0,
+         SPAN("{\"a\":null,\"b\":null,\"c\":null,\"d\":18446744073709551615,\"\\\"\":"
+              "\"\\u0001\xef\xbf\xbd\"}")},
+        {"metadata key a number",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\x81\1\2"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"16 levels", MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\x81\xa1"
+              "a\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x90"),
+         0, SPAN("u"), 0, SPAN("{\"a\":[[[[[[[[[[[[[]]]]]]]]]]]]]}")},
+        {"17 levels",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\x81\xa1"
+              "a\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x90"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"17 levels elsewhere",
+         MSGPACK,
+         SPAN("\x95\0\x1e\xa1u\0\x81\xa1x\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x90"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"JSON least", JSON, SPAN("[0,30,\"u\",0,{}]"), 0, SPAN("u"), 0, {0}},
+        {"JSON null", JSON, SPAN("[0,30,\"u\",0,null]"), 0, SPAN("u"), 0, {0}},
+        {"JSON escapes", JSON, SPAN("[0,30,\"\\u00dcnal\",0,\"id\",{\"metadata\":{\"a\":\"\\n\"}}]"), 0,
+         SPAN("\xc3\x9cnal"), 0, SPAN("{\"a\":\"\\n\"}")},
+        {"JSON id a float", JSON, SPAN("[0,30,7.0,0,{}]"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON id null", JSON, SPAN("[0,30,null,0,{}]"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON payload a list", JSON, SPAN("[0,30,\"u\",0,[]]"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON metadata a list",
+         JSON,
+         SPAN("[0,30,\"u\",0,{\"metadata\":[]}]"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"JSON time negative", JSON, SPAN("[0,30,\"u\",0,{\"timestamp\":-5}]"), 0, SPAN("u"), 0, {0}},
+        {"JSON time a float", JSON, SPAN("[0,30,\"u\",0,{\"timestamp\":5.5}]"), 0, SPAN("u"), 5, {0}},
+        {"JSON time a text", JSON, SPAN("[0,30,\"u\",0,{\"timestamp\":\"5\"}]"), 0, SPAN("u"), 0, {0}},
+        {"JSON duplicate",
+         JSON,
+         SPAN("[0,30,\"u\",0,{\"timestamp\":1,\"timestamp\":2}]"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+        {"JSON trailing", JSON, SPAN("[0,30,\"u\",0,{}]x"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON NUL", JSON, SPAN("[0,30\0,\"u\",0,{}]"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON NUL escape", JSON, SPAN("[0,30,\"u\\u0000\",0,{}]"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON invalid UTF-8", JSON, SPAN("[0,30,\"\xff\",0,{}]"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON four", JSON, SPAN("[0,30,\"u\",0]"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON object", JSON, SPAN("{}"), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON empty", JSON, SPAN(""), MESSAGE_MALFORMED, {0}, 0, {0}},
+        {"JSON 16 levels",
+         JSON,
+         SPAN("[0,30,\"u\",0,{\"x\":[[[[[[[[[[[[[[\"[[\"]]]]]]]]]]]]]]}]"),
+         0,
+         SPAN("u"),
+         0,
+         {0}},
+        {"JSON 17 levels",
+         JSON,
+         SPAN("[0,30,\"u\",0,{\"x\":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}]"),
+         MESSAGE_MALFORMED,
+         {0},
+         0,
+         {0}},
+    };
+    bytes_auto scratch = BYTES_INIT;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct heartbeat h;
+
+        expect_int(cases[i].name, message_read_heartbeat(cases[i].encoding, cases[i].message, &scratch, &h),
+                   cases[i].result);
+        if (cases[i].result != 0)
+            continue;
+        expect_span(cases[i].name, h.from, cases[i].from);
+        expect_int(cases[i].name, h.timestamp_ms, cases[i].timestamp_ms);
+        expect_span(cases[i].name, h.metadata, cases[i].metadata);
+    }
+}
+
+/* {"a":"xx…"} with `len` bytes as JSON, in a message of either encoding. */
+static void write_metadata(enum encoding encoding, size_t len, struct bytes *out)
+{
+    const size_t text_len = len - 8;
+
+    if (encoding == JSON)
+        bytes_append_text(out, "[0,30,\"u\",0,{\"metadata\":{\"a\":\"");
+    else
+        bytes_append(out,
+                     "\x95\0\x1e\xa1u\0\x81\xa8metadata\x81\xa1"
+                     "a\xda",
+                     20);
+    if (encoding == MSGPACK) {
+        bytes_append_char(out, (char)(text_len >> 8));
+        bytes_append_char(out, (char)text_len);
+    }
+    memset(bytes_reserve(out, text_len), 'x', text_len);
+    out->len += text_len;
+    if (encoding == JSON)
+        bytes_append_text(out, "\"}}]");
+}
+
+static void test_bounds(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t metadata_len;
+        int result;
+    } cases[] = {
+        {"at the bound", METADATA_SIZE_MAX, MESSAGE_OK},
+        {"above the bound", METADATA_SIZE_MAX + 1, MESSAGE_MALFORMED},
+        {"far above", 3 * METADATA_SIZE_MAX, MESSAGE_MALFORMED},
+        {"message too long", HEARTBEAT_SIZE_MAX + 1, MESSAGE_MALFORMED},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        for (int encoding = 0; encoding < ENCODINGS; encoding++) {
+            bytes_auto message = BYTES_INIT, scratch = BYTES_INIT;
+            struct heartbeat h;
+
+            write_metadata(encoding, cases[i].metadata_len, &message);
+            expect_int(cases[i].name, message_read_heartbeat(encoding, bytes_span(&message), &scratch, &h),
+                       cases[i].result);
+            if (cases[i].result == MESSAGE_OK)
+                expect_int(cases[i].name, h.metadata.len, cases[i].metadata_len);
+        }
+    }
+}
+
+/* An array of many small items costs its budget before it costs time. */
+static void test_budget(void **state)
+{
+    bytes_auto message = BYTES_INIT, scratch = BYTES_INIT;
+    struct heartbeat h;
+
+    bytes_append(&message, "\x95\0\x1e\xa1u\0\x81\xa1x\xdc\x0f\x00", 12);
+    memset(bytes_reserve(&message, 0xf00), 0, 0xf00);
+    message.len += 0xf00;
+    assert_true(message.len < HEARTBEAT_SIZE_MAX);
+    assert_int_equal(message_read_heartbeat(MSGPACK, bytes_span(&message), &scratch, &h), MESSAGE_MALFORMED);
+}
+
+static void test_untouched_on_failure(void **state)
+{
+    bytes_auto scratch = BYTES_INIT;
+    struct heartbeat h, before;
+
+    memset(&h, 0x5a, sizeof(h));
+    before = h;
+    assert_int_equal(message_read_heartbeat(MSGPACK, SPAN("\x95\0\x1e\7\0\7"), &scratch, &h),
+                     MESSAGE_MALFORMED);
+    assert_memory_equal(&h, &before, sizeof(h));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_untouched_on_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

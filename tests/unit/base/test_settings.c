@@ -1,0 +1,270 @@
+/* Where a value comes from, and which are refused. */
+#include "settings_sample.h"
+
+static void test_defaults(void **state)
+{
+    struct run r;
+
+    run_load(&r, NULL, NULL);
+    assert_int_equal(r.outcome, SETTINGS_OK);
+    assert_int_equal(r.config.ttl_ms, 60000);
+    assert_int_equal(r.config.body, 65536);
+    assert_int_equal(r.config.level, 2);
+    assert_true(r.config.enabled);
+    assert_false(r.config.reuseport);
+    assert_null(r.config.groups);
+    assert_null(r.config.secret);
+    assert_string_equal(r.config.link.host, "localhost");
+    assert_int_equal(r.config.link.port, 6379);
+    assert_null(r.config.link.password);
+    run_finish(&r);
+    assert_null(r.config.link.host);
+}
+
+/* Flag, then environment, then file, then default; an empty value is none. */
+static void test_precedence(void **state)
+{
+    static const struct {
+        const char *name, *flag, *env, *file;
+        int64_t expected;
+    } rows[] = {
+        {"default", NULL, NULL, NULL, 60000},
+        {"file", NULL, NULL, "PRESENCE_TTL=10\n", 10000},
+        {"environment over file", NULL, "PRESENCE_TTL=20", "PRESENCE_TTL=10\n", 20000},
+        {"flag over all", "--ttl=30", "PRESENCE_TTL=20", "PRESENCE_TTL=10\n", 30000},
+        {"empty environment", NULL, "PRESENCE_TTL=", "PRESENCE_TTL=10\n", 10000},
+        {"empty in file", NULL, NULL, "PRESENCE_TTL=\n", 60000},
+        {"empty quotes in file", NULL, NULL, "PRESENCE_TTL=\"\"\n", 60000},
+        {"last in file", NULL, NULL, "PRESENCE_TTL=10\nPRESENCE_TTL=11\n", 11000},
+        {"no newline at the end", NULL, NULL, "PRESENCE_TTL=10", 10000},
+        {"quotes", NULL, NULL, "PRESENCE_TTL=\"10s\"\n", 10000},
+        {"single quotes", NULL, NULL, "PRESENCE_TTL='10s'\n", 10000},
+        {"spaces and CR", NULL, NULL, "  PRESENCE_TTL = 10s \r\n", 10000},
+        {"comments and others", NULL, NULL, "# PRESENCE_TTL=1\n\n \t\nOTHER=x=y\nPRESENCE_TTL=10\n", 10000},
+        {"longer key", NULL, NULL, "PRESENCE_TTL2=10\n", 60000},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *args[] = {"--config", file_path, rows[i].flag, NULL};
+        const char *env[] = {rows[i].env, NULL};
+        struct run r;
+
+        write_text(file_path, rows[i].file ? rows[i].file : "");
+        run_load(&r, args, env);
+        if (r.outcome != SETTINGS_OK || r.config.ttl_ms != rows[i].expected)
+            fail_msg("%s: %d, %lld, %s", rows[i].name, (int)r.outcome, (long long)r.config.ttl_ms,
+                     r.error.text);
+        run_finish(&r);
+    }
+}
+
+/* A second name is weaker than the first, but stronger than the next place. */
+static void test_second_name(void **state)
+{
+    static const struct {
+        const char *env1, *env2, *file, *expected;
+    } rows[] = {
+        {"SECRET_KEY=one", "JWT_SECRET=two", "", "one"},
+        {"SECRET_KEY=", "JWT_SECRET=two", "SECRET_KEY=three\n", "two"},
+        {NULL, NULL, "SECRET_KEY=three\nJWT_SECRET=four\n", "three"},
+        {NULL, NULL, "JWT_SECRET=four\n", "four"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *args[] = {"--config", file_path, NULL};
+        const char *env[] = {rows[i].env1 ? rows[i].env1 : "X=", rows[i].env2, NULL};
+        struct run r;
+
+        write_text(file_path, rows[i].file);
+        run_load(&r, args, env);
+        assert_int_equal(r.outcome, SETTINGS_OK);
+        assert_string_equal(r.config.secret, rows[i].expected);
+        run_finish(&r);
+    }
+}
+
+static void test_value_from_file(void **state)
+{
+    static const struct {
+        struct span content;
+        const char *expected; /* NULL: refused */
+    } rows[] = {
+        {{"geheim", 6}, "geheim"},
+        {{"geheim\n", 7}, "geheim"},
+        {{"geheim\n\n", 8}, "geheim\n"},
+        {{" ge heim ", 9}, " ge heim "},
+        {{"", 0}, NULL},
+        {{"\n", 1}, NULL},
+        {{"ge\0heim", 7}, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        mem_auto char *variable = mem_zalloc(100);
+        const char *env[] = {variable, NULL};
+        struct run r;
+
+        snprintf(variable, 100, "SECRET_KEY_FILE=%s", value_path);
+        write_file(value_path, rows[i].content.data, rows[i].content.len);
+        run_load(&r, NULL, env);
+        assert_int_equal(r.outcome, rows[i].expected ? SETTINGS_OK : SETTINGS_BAD);
+        if (rows[i].expected)
+            assert_string_equal(r.config.secret, rows[i].expected);
+        else
+            assert_non_null(strstr(r.error.text, "SECRET_KEY_FILE"));
+        assert_null(strstr(r.error.text, "heim"));
+        run_finish(&r);
+    }
+}
+
+static void test_value_file_named_in_file(void **state)
+{
+    const char *args[] = {"--config", file_path, NULL};
+    mem_auto char *line = mem_zalloc(100);
+    struct run r;
+
+    snprintf(line, 100, "REDIS_PASSWORD_FILE=%s\n", value_path);
+    write_text(file_path, line);
+    write_text(value_path, "geheim\n");
+    run_load(&r, args, NULL);
+    assert_int_equal(r.outcome, SETTINGS_OK);
+    assert_string_equal(r.config.link.password, "geheim");
+    run_finish(&r);
+}
+
+/* Wrong values: the error names the setting, the value and what is allowed. */
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *flag, *env;
+        const char *says[3];
+    } rows[] = {
+        {"--ttl=abc", NULL, {"--ttl=abc", "duration", "1s to 1h"}},
+        {NULL, "PRESENCE_TTL=999ms", {"PRESENCE_TTL=999ms", "duration", "1s to 1h"}},
+        {NULL, "PRESENCE_TTL=3600001ms", {"PRESENCE_TTL=3600001ms", "1h", ""}},
+        {NULL, "PRESENCE_TTL=0", {"PRESENCE_TTL=0", "1s", ""}},
+        {NULL, "SWEEP=999ms", {"SWEEP=999ms", "at least 1s", "or 0"}},
+        {NULL, "BODY=2m", {"BODY=2m", "size", "0 to 1m"}},
+        {NULL, "REDIS_PORT=0", {"REDIS_PORT=0", "whole number", "1 to 65535"}},
+        {NULL, "REDIS_PORT=65536", {"REDIS_PORT=65536", "1 to 65535", ""}},
+        {NULL, "REDIS_PORT=6379 ", {"REDIS_PORT=6379 ", "1 to 65535", ""}},
+        {"--offset=-11", NULL, {"--offset=-11", "-10 to 10", ""}},
+        {"--offset=", NULL, {"--offset=", "whole number", ""}},
+        {NULL, "LOG_LEVEL=loud", {"LOG_LEVEL=loud", "one of error, warn, info, debug", ""}},
+        {NULL, "LOG_LEVEL=err", {"LOG_LEVEL=err", "one of", ""}},
+        {NULL, "PRESENCE_ENABLED=2", {"PRESENCE_ENABLED=2", "true or false", ""}},
+        {"--reuseport=maybe", NULL, {"--reuseport=maybe", "true or false", ""}},
+        {NULL, "LOG_LEVEL=a\nb\x1b", {"LOG_LEVEL=a?b?:", "", ""}},
+        {"--config=/nonexistent/file", NULL, {"--config", "/nonexistent/file", "No such file"}},
+        {"--config=/", NULL, {"--config", "directory", ""}},
+        {NULL, "SECRET_KEY_FILE=/nonexistent/file", {"SECRET_KEY_FILE", "/nonexistent/file", "No such file"}},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *args[] = {rows[i].flag, NULL};
+        const char *env[] = {rows[i].env, NULL};
+        struct run r;
+
+        run_load(&r, args, env);
+        assert_int_equal(r.outcome, SETTINGS_BAD);
+        for (size_t s = 0; s < 3; s++)
+            if (!strstr(r.error.text, rows[i].says[s]))
+                fail_msg("no '%s' in: %s", rows[i].says[s], r.error.text);
+        run_finish(&r);
+    }
+}
+
+static void test_taken(void **state)
+{
+    static const char *const bools[] = {"true", "1", "yes", "on", "TRUE", "On"};
+    static const char *const sweeps[] = {"SWEEP=0", "SWEEP=0s", "SWEEP=0ms"};
+    struct run r;
+
+    for (size_t i = 0; i < sizeof(bools) / sizeof(bools[0]); i++) {
+        char variable[20];
+        const char *env[] = {variable, NULL};
+
+        snprintf(variable, sizeof(variable), "REUSE=%s", bools[i]);
+        run_load(&r, NULL, env);
+        assert_true(r.outcome == SETTINGS_OK && r.config.reuseport);
+        run_finish(&r);
+    }
+    for (size_t i = 0; i < sizeof(sweeps) / sizeof(sweeps[0]); i++) {
+        const char *env[] = {sweeps[i], "PRESENCE_ENABLED=off", NULL};
+
+        run_load(&r, NULL, env);
+        assert_int_equal(r.outcome, SETTINGS_OK);
+        assert_int_equal(r.config.sweep_ms, 0);
+        assert_false(r.config.enabled);
+        run_finish(&r);
+    }
+}
+
+static void test_file_errors(void **state)
+{
+    static const struct {
+        const char *content, *says;
+    } rows[] = {
+        {"PRESENCE_TTL=10\nrubbish geheim\n", ":2: must be KEY=value"},
+        {"=x\n", ":1: must be KEY=value"},
+        {"A B=x\n", ":1: must be KEY=value"},
+        {"\n\nPRESENCE_TTL=1ms\n", ":3: PRESENCE_TTL=1ms: must be"},
+    };
+    const char *args[] = {"--config", file_path, NULL};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct run r;
+
+        write_text(file_path, rows[i].content);
+        run_load(&r, args, NULL);
+        assert_int_equal(r.outcome, SETTINGS_BAD);
+        if (!strstr(r.error.text, rows[i].says))
+            fail_msg("%s", r.error.text);
+        assert_null(strstr(r.error.text, "geheim"));
+        run_finish(&r);
+    }
+}
+
+/* No secret in a message, whatever is wrong; none from argv. */
+static void test_secrets(void **state)
+{
+    static const struct {
+        const char *flag, *env1, *env2;
+        enum settings_outcome outcome;
+        const char *says;
+    } rows[] = {
+        {"--secret-key=geheim", NULL, NULL, SETTINGS_USAGE, "SECRET_KEY"},
+        {"--redis-password=geheim", NULL, NULL, SETTINGS_USAGE, "REDIS_PASSWORD"},
+        {"--password=geheim", NULL, NULL, SETTINGS_USAGE, "unknown flag --password"},
+        {NULL, "SECRET_KEY=geheim", "SECRET_KEY_FILE=/etc/hostname", SETTINGS_BAD, "both"},
+        {NULL, "SECRET_KEY=geheim", "PRESENCE_TTL=x", SETTINGS_BAD, "PRESENCE_TTL=x"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *args[] = {rows[i].flag, NULL};
+        const char *env[] = {rows[i].env1, rows[i].env2, NULL};
+        struct run r;
+
+        run_load(&r, args, env);
+        assert_int_equal(r.outcome, rows[i].outcome);
+        if (!strstr(r.error.text, rows[i].says) || strstr(r.error.text, "geheim"))
+            fail_msg("%s", r.error.text);
+        run_finish(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_second_name),
+        cmocka_unit_test(test_value_from_file),
+        cmocka_unit_test(test_value_file_named_in_file),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_file_errors),
+        cmocka_unit_test(test_secrets),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -90,7 +90,13 @@ void groups_release(struct groups *g, struct group *group)
 
 bool group_has(const struct group *group, struct span user)
 {
-    return map_get(&group->members, user) != NULL;
+    bool member = map_get(&group->members, user) != NULL;
+    return group->flipped.len > 0 && span_equal(group->flipped, user) ? !member : member;
+}
+
+void group_flip(struct group *group, struct span user)
+{
+    group->flipped = user;
 }
 
 /* Takes the ids that were not met in the set just read out of the members; the caller frees them. */
@@ -110,7 +116,7 @@ static size_t take_left(struct group *group, struct id ***ret_left)
 }
 
 void group_replace(struct group *group, const struct span *members, size_t count,
-                   void (*differs)(void *arg, struct group *group, struct span user, bool joined), void *arg)
+                   void (*differs)(void *arg, struct group *group, struct span user), void *arg)
 {
     struct id **left, **joined = mem_array(count + 1, sizeof(struct id *));
     size_t joined_count = 0, at = 0;
@@ -130,9 +136,9 @@ void group_replace(struct group *group, const struct span *members, size_t count
     size_t left_count = take_left(group, &left);
     group->loaded = true;
     for (size_t i = 0; i < joined_count; i++)
-        differs(arg, group, id_key(joined[i]), true);
+        differs(arg, group, id_key(joined[i]));
     for (size_t i = 0; i < left_count; i++) {
-        differs(arg, group, id_key(left[i]), false);
+        differs(arg, group, id_key(left[i]));
         free(left[i]);
     }
     free(left);

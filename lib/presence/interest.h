@@ -13,6 +13,7 @@ struct group {
     struct map members; /* by the Redis set, online or not */
     size_t holders;
     bool loaded;
+    struct span flipped; /* see group_flip */
     uint8_t name_len;
     char name[];
 };
@@ -29,7 +30,9 @@ struct span group_name(const struct group *group);
 bool group_has(const struct group *group, struct span user);
 /* The set as just read. `differs` is called for each user who joined or left, after the set has changed. */
 void group_replace(struct group *group, const struct span *members, size_t count,
-                   void (*differs)(void *arg, struct group *group, struct span user, bool joined), void *arg);
+                   void (*differs)(void *arg, struct group *group, struct span user), void *arg);
+/* Looks upon one user's membership as it was before the difference, until group_flip(group, SPAN_NONE). */
+void group_flip(struct group *group, struct span user);
 
 struct interest {
     bool scoped; /* the token bounds what is seen to `scope` */

@@ -103,25 +103,35 @@ static void want(struct ledger *l, struct session *s, uint8_t what)
         l->urgent++;
 }
 
-struct session *session_open(struct ledger *l, struct span user, struct span device, struct span groups_json,
-                             void *owner, int64_t now_ms)
+static char *put(char *to, struct span text)
+{
+    if (text.len > 0)
+        memcpy(to, text.data, text.len);
+    return to + text.len;
+}
+
+static struct session *session_create(struct ledger *l, struct span user, struct span device,
+                                      struct span groups_json)
 {
     struct session *s = mem_zalloc(sizeof(*s) + user.len + device.len + groups_json.len);
     list_append(&l->all, &s->all);
     list_init(&s->queue);
-    s->number = ++l->last_number;
-    s->opened_ms = s->heard_ms = s->written_ms = now_ms;
-    s->owner = owner;
     s->user_len = (uint8_t)user.len;
     s->device_len = (uint8_t)device.len;
     s->groups_len = (uint16_t)groups_json.len;
-    memcpy(s->text, user.data, user.len);
-    if (device.len > 0)
-        memcpy(s->text + user.len, device.data, device.len);
-    if (groups_json.len > 0)
-        memcpy(s->text + user.len + device.len, groups_json.data, groups_json.len);
+    put(put(put(s->text, user), device), groups_json);
     index_add(l, s);
     l->count++;
+    return s;
+}
+
+struct session *session_open(struct ledger *l, struct span user, struct span device, struct span groups_json,
+                             void *owner, int64_t now_ms)
+{
+    struct session *s = session_create(l, user, device, groups_json);
+    s->number = ++l->last_number;
+    s->opened_ms = s->heard_ms = s->written_ms = now_ms;
+    s->owner = owner;
     want(l, s, WANT_OPEN);
     return s;
 }
@@ -154,8 +164,16 @@ static void unqueue(struct ledger *l, struct session *s)
     s->want = 0;
 }
 
+static void assertion_over(struct ledger *l, struct session *s)
+{
+    l->asserting -= s->asserting;
+    s->asserting = false;
+}
+
 static void forget(struct ledger *l, struct session *s)
 {
+    assertion_over(l, s);
+    l->disowned -= s->disowned;
     list_remove(&s->queue);
     list_remove(&s->all);
     index_remove(l, s);
@@ -168,6 +186,7 @@ void session_end(struct ledger *l, struct session *s, const char *reason, bool a
     s->owner = NULL;
     s->ended = true;
     s->end_reason = reason;
+    assertion_over(l, s);
     if (alive)
         s->heard_ms = now_ms;
     if (!l->connected && (s->want & WANT_OPEN) && !s->said) {
@@ -198,6 +217,16 @@ void session_drain(struct ledger *l, struct session *s)
     if (s->written_ms < s->heard_ms)
         session_release(l, s);
     want(l, s, WANT_DRAIN);
+}
+
+void ledger_disown(struct ledger *l, struct span user, uint64_t number, const char *reason)
+{
+    struct session *s = session_create(l, user, SPAN_NONE, SPAN_NONE);
+    s->number = number;
+    s->ended = s->disowned = true;
+    s->end_reason = reason;
+    l->disowned++;
+    want(l, s, WANT_END);
 }
 
 struct session *ledger_user(const struct ledger *l, struct span user)
@@ -319,6 +348,8 @@ void ledger_answered(struct ledger *l, struct span outcomes, int64_t now_ms)
         s->said = 0;
         uint8_t again = s->want | outcome(l, s, said, first, now_ms);
         s->want = 0;
+        if ((said & WANT_ASSERT) && !(again & WANT_ASSERT))
+            assertion_over(l, s);
         if (again)
             want(l, s, again);
         else if (s->ended)
@@ -345,7 +376,10 @@ void ledger_assert_all(struct ledger *l, int64_t now_ms)
 {
     for (struct list *at = l->all.next; at != &l->all; at = at->next) {
         struct session *s = list_entry(at, struct session, all);
-        if (!s->ended && !(s->want & WANT_OPEN) && s->heard_ms + l->ttl_ms > now_ms)
-            want(l, s, WANT_ASSERT);
+        if (s->ended || s->asserting || (s->want & WANT_OPEN) || s->heard_ms + l->ttl_ms <= now_ms)
+            continue;
+        s->asserting = true;
+        l->asserting++;
+        want(l, s, WANT_ASSERT);
     }
 }

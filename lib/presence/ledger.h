@@ -31,18 +31,22 @@ struct session {
     uint8_t user_len, device_len;
     uint16_t groups_len;
     bool ended;
-    char text[]; /* user, device, groups (JSON), one after the other */
+    bool disowned;
+    bool asserting; /* counted in ledger.asserting */
+    char text[];    /* user, device, groups (JSON), one after the other */
 };
 
 struct ledger {
     struct list all, dirty, flight;
     struct map by_user; /* first session of each user; the others hang on `next` */
     uint64_t last_number;
-    size_t count;   /* living, or ended and not yet heard of */
-    size_t urgent;  /* sessions in `dirty` with more to say than a beat */
-    bool connected; /* set by the owner: whether Redis hears us. A life that begins and ends unheard is no
-                       event */
-    bool grace;     /* peers' closes are said as OP_GRACE (PRESENCE_OFFLINE_GRACE > 0) */
+    size_t count;     /* living, or ended and not yet heard of */
+    size_t asserting; /* sessions asserted after a loss, not confirmed yet */
+    size_t disowned;  /* ends of sessions that stood in the store but not here, not confirmed */
+    size_t urgent;    /* sessions in `dirty` with more to say than a beat */
+    bool connected;   /* set by the owner: whether Redis hears us. A life that begins and ends unheard is no
+                         event */
+    bool grace;       /* peers' closes are said as OP_GRACE (PRESENCE_OFFLINE_GRACE > 0) */
     int64_t ttl_ms, heartbeat_min_ms;
     char node[64];
     /* Scratch of the batch under way. */
@@ -69,6 +73,9 @@ void session_end(struct ledger *l, struct session *s, const char *reason, bool a
 void session_abandon(struct ledger *l, struct session *s);
 /* The server drains: the session lives at least the drain grace. */
 void session_drain(struct ledger *l, struct session *s);
+
+/* A session stands under this node's name in the store but is none of the ledger's: it is ended there. */
+void ledger_disown(struct ledger *l, struct span user, uint64_t number, const char *reason);
 
 /* First session of a user (others by ->next), NULL without. Ended ones may be among them (owner NULL). */
 struct session *ledger_user(const struct ledger *l, struct span user);

@@ -1,0 +1,462 @@
+#include "store/follower.h"
+
+#include "base/mem.h"
+#include "wire/control.h"
+#include "wire/event.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOAD_PAGE       1000
+#define LOG_PAGE        1000
+#define DEAF_AFTER_MS   150
+#define GROUPS_EVERY_MS 5000 /* each set within 10 s, also when there are many */
+
+void follower_init(struct follower *f, const struct store *store, const struct redis_time *time,
+                   const char *group_key, const struct follower_hooks *hooks, void *arg)
+{
+    memset(f, 0, sizeof(*f));
+    f->store = store;
+    f->time = time;
+    f->group_key = group_key;
+    f->hooks = hooks;
+    f->arg = arg;
+    roster_init(&f->roster);
+    groups_init(&f->groups);
+    recovery_init(&f->recovery);
+}
+
+void follower_finish(struct follower *f)
+{
+    roster_finish(&f->roster);
+    groups_finish(&f->groups);
+    bytes_finish(&f->command);
+}
+
+bool follower_recovering(const struct follower *f)
+{
+    return f->recovery.waiting;
+}
+
+static bool send_command(struct follower *f, enum follower_tag tag)
+{
+    if (f->waiting[tag] || f->hooks->send(f->arg, tag, bytes_span(&f->command)) < 0)
+        return false;
+    f->waiting[tag] = true;
+    return true;
+}
+
+static void ask_load(struct follower *f, struct span cursor)
+{
+    bytes_reset(&f->command);
+    store_load(f->store, cursor, LOAD_PAGE, f->text, &f->command);
+    if (span_copy(cursor, f->cursor, sizeof(f->cursor)) == 0)
+        send_command(f, FOLLOWER_LOAD);
+}
+
+static void ask_log(struct follower *f)
+{
+    bytes_reset(&f->command);
+    store_log(f->store, f->roster.rev + 1, LOG_PAGE, &f->command);
+    if (send_command(f, FOLLOWER_LOG))
+        f->gaps++;
+}
+
+static bool able(const struct follower *f)
+{
+    return f->wanted && f->connected && f->subscribed;
+}
+
+/* Begins what is due: a load, but not before the servers have asserted. */
+static void go_on(struct follower *f, int64_t now_ms)
+{
+    if (!able(f) || !f->reload || f->waiting[FOLLOWER_LOAD] || !recovery_settled(&f->recovery, now_ms))
+        return;
+    f->reload = false;
+    ask_load(f, SPAN("0"));
+}
+
+void follower_want(struct follower *f, int64_t now_ms)
+{
+    if (!f->wanted)
+        f->reload = true;
+    f->wanted = true;
+    go_on(f, now_ms);
+}
+
+void follower_connected(struct follower *f, bool connected, int64_t now_ms)
+{
+    f->connected = connected;
+    if (!connected) {
+        /* A load that was under way begins anew. */
+        f->reload |= f->roster.loading || (f->wanted && !f->roster.loaded);
+        memset(f->waiting, 0, sizeof(f->waiting));
+    }
+    go_on(f, now_ms);
+}
+
+void follower_subscribed(struct follower *f, bool subscribed, int64_t now_ms)
+{
+    f->subscribed = subscribed;
+    /* What was published meanwhile stands in the log. */
+    if (subscribed && f->connected && f->roster.epoch[0])
+        ask_log(f);
+    go_on(f, now_ms);
+}
+
+static void make(struct follower *f, const struct change *c, struct span claims)
+{
+    bool told = roster_apply(&f->roster, c);
+    if (told)
+        f->hooks->changed(f->arg, c, claims);
+}
+
+/* Claims of an offline change are those the user had. */
+static void apply(struct follower *f, const struct change *c)
+{
+    bytes_auto claims = BYTES_INIT;
+    const struct roster_user *old = roster_get(&f->roster, c->user);
+    if (c->online) {
+        for (size_t i = 0; i < c->group_count; i++) {
+            bytes_append_span(&claims, c->groups[i]);
+            bytes_append_char(&claims, '\n');
+        }
+    } else if (old) {
+        bytes_append_span(&claims, roster_user_groups(old));
+    }
+    make(f, c, bytes_span(&claims));
+    f->roster.rev = c->rev;
+}
+
+static bool same_epoch(const struct follower *f, struct span epoch)
+{
+    return f->roster.epoch[0] && span_equal(epoch, span_of(f->roster.epoch));
+}
+
+/* In order: now. Beyond a gap: the log has it and what is missing. */
+static void take_change(struct follower *f, const struct change *c)
+{
+    if (c->rev <= f->roster.rev)
+        return;
+    if (c->rev > f->store_rev)
+        f->store_rev = c->rev;
+    if (c->rev == f->roster.rev + 1) {
+        apply(f, c);
+        return;
+    }
+    if (f->waiting[FOLLOWER_LOG])
+        f->missed = true;
+    else
+        ask_log(f);
+}
+
+static void take_by_hand(struct follower *f, const struct change *c, int64_t now_ms)
+{
+    struct change told = *c;
+    const struct roster_user *u = roster_get(&f->roster, c->user);
+    if (told.timestamp_ms == 0)
+        told.timestamp_ms = redis_time_at(f->time, now_ms);
+    f->hooks->changed(f->arg, &told, u ? roster_user_groups(u) : SPAN_NONE);
+}
+
+static void take_update(struct follower *f, struct span payload, int64_t now_ms)
+{
+    struct event event;
+    if (event_read(payload, &event) < 0) {
+        f->dropped++;
+        return;
+    }
+    bool ours = event.epoch.len > 0 && event.change.rev > 0;
+    if (event.db >= 0 && event.db != f->store->db)
+        f->dropped++;
+    else if (!ours && f->wanted)
+        take_by_hand(f, &event.change, now_ms);
+    else if (ours && same_epoch(f, event.epoch))
+        take_change(f, &event.change);
+    event_finish(&event);
+}
+
+static void take_regroup(struct follower *f, struct span payload)
+{
+    struct span groups[GROUPS_MAX];
+    struct control control;
+    if (control_read(payload, groups, &control) < 0)
+        return;
+    struct roster_user *u = roster_get(&f->roster, control.user);
+    if (span_equal(control.cmd, SPAN("groups")) && control.db == f->store->db && u) {
+        bytes_auto before = BYTES_INIT;
+        bytes_append_span(&before, roster_user_groups(u));
+        u = roster_regroup(&f->roster, control.user, groups, control.group_count);
+        f->hooks->regrouped(f->arg, NULL, roster_user_id(u), bytes_span(&before), roster_user_groups(u));
+    }
+    control_finish(&control);
+}
+
+void follower_message(struct follower *f, struct span channel, struct span payload, int64_t now_ms)
+{
+    if (span_equal(channel, SPAN("updates"))) {
+        take_update(f, payload, now_ms);
+        return;
+    }
+    take_regroup(f, payload);
+    f->hooks->control(f->arg, payload);
+}
+
+static void meet_epoch(struct follower *f, const struct store_state *state, int64_t now_ms)
+{
+    bool another = recovery_epoch(&f->recovery, state->epoch, now_ms);
+    if (!f->roster.epoch[0] || !another)
+        return;
+    if (span_copy(state->epoch, f->roster.epoch, sizeof(f->roster.epoch)) < 0)
+        return;
+    f->roster.rev = f->store_rev = state->rev;
+    f->behind_ms = 0;
+    f->reload = true;
+    f->hooks->restarted(f->arg, state->rev);
+}
+
+void follower_state(struct follower *f, const struct store_state *state, int64_t now_ms)
+{
+    meet_epoch(f, state, now_ms);
+    if (!same_epoch(f, state->epoch))
+        return;
+    if (state->rev > f->store_rev)
+        f->store_rev = state->rev;
+    if (f->roster.rev >= f->store_rev)
+        f->behind_ms = 0;
+    else if (f->behind_ms == 0)
+        f->behind_ms = now_ms;
+}
+
+void follower_nodes(struct follower *f, const struct node_answer *answer, int64_t now_ms)
+{
+    for (size_t i = 0; i < reply_count(answer->nodes) / 2; i++) {
+        struct node node;
+        if (node_read(answer->nodes, i, &node) < 0)
+            continue;
+        if (span_equal(node.program, SPAN("presence-ws")))
+            recovery_node(&f->recovery, node.name, answer->state.now_ms - node.seen_ms, node.asserted,
+                          now_ms);
+        node_finish(&node);
+    }
+    go_on(f, now_ms);
+}
+
+struct told_gone {
+    struct follower *f;
+    int64_t timestamp_ms;
+};
+
+static void tell_gone(void *arg, const struct roster_user *u)
+{
+    const struct told_gone *told = arg;
+    struct change c = {
+        .user = roster_user_id(u),
+        .online = false,
+        .rev = told->f->roster.rev,
+        .timestamp_ms = told->timestamp_ms,
+        .last_seen_ms = u->last_seen_ms,
+        .device = roster_user_device(u),
+        .reason = SPAN("recovered"),
+    };
+    told->f->hooks->changed(told->f->arg, &c, roster_user_groups(u));
+}
+
+static void load_one(struct follower *f, const struct load_user *user, int64_t timestamp_ms)
+{
+    struct span groups[GROUPS_MAX];
+    struct change c = {
+        .user = user->user,
+        .online = true,
+        .rev = user->rev,
+        .timestamp_ms = timestamp_ms,
+        .last_seen_ms = user->last_seen_ms,
+        .device = user->device,
+        .reason = SPAN("recovered"),
+        .groups = groups,
+    };
+    void *json = groups_read(user->groups, groups, &c.group_count);
+    if (user_id_valid(c.user) && c.device.len <= DEVICE_ID_MAX && roster_load_user(&f->roster, &c) &&
+        f->roster.loaded) {
+        const struct roster_user *u = roster_get(&f->roster, c.user);
+        c.rev = f->roster.rev;
+        f->hooks->changed(f->arg, &c, roster_user_groups(u));
+    }
+    groups_read_finish(json);
+}
+
+/* The first page sets the revision from which on changes count. */
+static void load_starts(struct follower *f, const struct load_answer *answer)
+{
+    if (!f->roster.loaded || !same_epoch(f, answer->state.epoch) || answer->state.rev > f->roster.rev) {
+        span_copy(answer->state.epoch, f->roster.epoch, sizeof(f->roster.epoch));
+        f->roster.rev = answer->state.rev;
+    }
+    if (f->store_rev < f->roster.rev)
+        f->store_rev = f->roster.rev;
+    roster_load_begin(&f->roster);
+}
+
+static void load_ends(struct follower *f, int64_t now_ms)
+{
+    struct told_gone told = {f, redis_time_at(f->time, now_ms)};
+    bool first = !f->roster.loaded;
+    roster_load_end(&f->roster, tell_gone, &told);
+    f->loads++;
+    if (first)
+        f->hooks->restarted(f->arg, f->roster.rev);
+    f->hooks->ready(f->arg);
+}
+
+static void load_answer(struct follower *f, const struct redisReply *reply, int64_t now_ms)
+{
+    struct load_answer answer;
+    int result = store_read_load(reply, &answer);
+    f->text = result == STORE_NOSCRIPT;
+    if (result < 0) {
+        f->reload = true;
+        return;
+    }
+    bool first = strcmp(f->cursor, "0") == 0;
+    if (f->reload || (!first && !same_epoch(f, answer.state.epoch))) {
+        f->reload = true;
+        return;
+    }
+    if (first)
+        load_starts(f, &answer);
+    for (size_t i = 0; i < answer.count; i++) {
+        struct load_user user;
+        load_user(&answer, i, &user);
+        load_one(f, &user, answer.state.now_ms);
+    }
+    if (span_equal(answer.cursor, SPAN("0")))
+        load_ends(f, now_ms);
+    else
+        ask_load(f, answer.cursor);
+}
+
+/* The log no longer reaches back to what is missing. */
+static void load_instead(struct follower *f)
+{
+    f->reload = true;
+    f->missed = false;
+}
+
+static void log_answer(struct follower *f, const struct redisReply *reply)
+{
+    size_t count = reply_count(reply);
+    f->missed = false;
+    for (size_t i = 0; i < count; i++) {
+        struct span text;
+        struct event event;
+        uint64_t rev;
+        if (log_entry(reply, i, &rev, &text) < 0 || event_read(text, &event) < 0) {
+            load_instead(f);
+            return;
+        }
+        bool next = event.change.rev == f->roster.rev + 1 && same_epoch(f, event.epoch);
+        bool old = event.change.rev <= f->roster.rev;
+        if (next)
+            apply(f, &event.change);
+        event_finish(&event);
+        if (!next && !old) {
+            load_instead(f);
+            return;
+        }
+    }
+    if (count == LOG_PAGE || (f->missed && f->roster.rev < f->store_rev))
+        ask_log(f);
+    else if (count == 0 && f->roster.rev < f->store_rev)
+        load_instead(f);
+}
+
+static void group_differs(void *arg, struct group *group, struct span user)
+{
+    struct follower *f = arg;
+    const struct roster_user *u = roster_get(&f->roster, user);
+    if (u)
+        f->hooks->regrouped(f->arg, group, roster_user_id(u), roster_user_groups(u), roster_user_groups(u));
+}
+
+static void read_group(struct follower *f, struct group *group)
+{
+    bytes_reset(&f->command);
+    store_group(f->group_key, group_name(group), &f->command);
+    if (span_copy(group_name(group), f->group_name, sizeof(f->group_name)) == 0)
+        send_command(f, FOLLOWER_GROUP);
+}
+
+/* Those never read first, then one after the other. */
+static void read_next_group(struct follower *f, int64_t now_ms)
+{
+    size_t at = 0;
+    struct group *group;
+    if (!f->connected || f->waiting[FOLLOWER_GROUP])
+        return;
+    while ((group = map_next(&f->groups.by_name, &at)))
+        if (!group->loaded) {
+            read_group(f, group);
+            return;
+        }
+    if (now_ms < f->groups_ms)
+        return;
+    if ((group = map_next(&f->groups.by_name, &f->group_at))) {
+        read_group(f, group);
+        return;
+    }
+    f->group_at = 0;
+    f->groups_ms = now_ms + GROUPS_EVERY_MS;
+}
+
+static void group_answer(struct follower *f, const struct redisReply *reply, int64_t now_ms)
+{
+    struct group *group = map_get(&f->groups.by_name, span_of(f->group_name));
+    size_t count = reply_count(reply);
+    if (group && !reply_is_error(reply)) {
+        struct span *members = mem_array(count + 1, sizeof(*members));
+        for (size_t i = 0; i < count; i++)
+            members[i] = reply_text(reply_at(reply, i));
+        bool first = !group->loaded;
+        group_replace(group, members, count, group_differs, f);
+        free(members);
+        if (first)
+            f->hooks->ready(f->arg);
+    } else if (group) {
+        /* No set under that name: nobody is a member by Redis. */
+        group->loaded = true;
+        f->hooks->ready(f->arg);
+    }
+    read_next_group(f, now_ms);
+}
+
+void follower_read_groups(struct follower *f, int64_t now_ms)
+{
+    read_next_group(f, now_ms);
+}
+
+void follower_answer(struct follower *f, enum follower_tag tag, const struct redisReply *reply,
+                     int64_t now_ms)
+{
+    if (!reply || !f->waiting[tag])
+        return;
+    f->waiting[tag] = false;
+    if (tag == FOLLOWER_LOAD)
+        load_answer(f, reply, now_ms);
+    else if (tag == FOLLOWER_LOG)
+        log_answer(f, reply);
+    else
+        group_answer(f, reply, now_ms);
+    go_on(f, now_ms);
+}
+
+void follower_tick(struct follower *f, int64_t now_ms)
+{
+    if (able(f) && f->behind_ms && now_ms - f->behind_ms >= DEAF_AFTER_MS && f->roster.rev < f->store_rev) {
+        f->behind_ms = now_ms;
+        ask_log(f);
+    }
+    if (f->wanted)
+        read_next_group(f, now_ms);
+    go_on(f, now_ms);
+}

@@ -1,0 +1,34 @@
+/* What is said on presence:control (contract section 5): orders to the servers, and news that are no
+ * transitions.
+ *
+ *     {"cmd":"groups","userId":"123","groups":["a","b"],"epoch":"…","db":0}   the groups a user claims became
+ * others
+ *     {"cmd":"kick","userId":"123","deviceId":"…","db":0}                     close the user's (that
+ * device's) connections */
+#ifndef WIRE_CONTROL_H
+#define WIRE_CONTROL_H
+
+#include "presence/identity.h"
+
+struct control {
+    struct span cmd;
+    struct span user;
+    struct span device; /* empty: all devices */
+    size_t group_count; /* in the array given to control_read */
+    int64_t db;         /* -1: not said */
+    void *json;         /* owns what the spans point at */
+};
+
+/* 0; -1: no JSON object, without cmd or a valid userId, or groups that are no list of ids. On success the
+ * caller calls control_finish. */
+int control_read(struct span text, struct span groups[GROUPS_MAX], struct control *ret);
+void control_finish(struct control *c);
+void control_write_kick(struct span user, struct span device, int64_t db, struct bytes *out);
+
+/* A JSON array of group ids, as meta's field `groups` and the scripts hold it. Returns the owner of the
+ * spans, for groups_read_finish; NULL with *ret_count 0 for an empty or wrong text. */
+void *groups_read(struct span text, struct span groups[GROUPS_MAX], size_t *ret_count);
+void groups_read_finish(void *owner);
+void groups_write(const struct span *groups, size_t count, struct bytes *out);
+
+#endif

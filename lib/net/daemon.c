@@ -18,7 +18,6 @@ const struct setting log_settings[] = {
      .offset = offsetof(struct log_config, debug),
      .help = "vp:presence among its names means log level debug"},
 };
-const size_t log_settings_count = sizeof(log_settings) / sizeof(log_settings[0]);
 
 static bool names_us(struct span name)
 {

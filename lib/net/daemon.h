@@ -13,8 +13,8 @@ struct log_config {
 };
 
 /* Rows for `struct log_config`. */
-extern const struct setting log_settings[];
-extern const size_t log_settings_count;
+#define LOG_SETTINGS_COUNT 2
+extern const struct setting log_settings[LOG_SETTINGS_COUNT];
 
 /* DEBUG=vp:presence, vp:* and * mean debug whatever LOG_LEVEL says; other programs' names there mean nothing.
  */

@@ -63,7 +63,6 @@ const struct setting redis_settings[] = {
      .max = 60000,
      .help = "time to connect to Redis, and for each of its answers"},
 };
-const size_t redis_settings_count = sizeof(redis_settings) / sizeof(redis_settings[0]);
 
 static int refuse(struct settings_error *error, const char *what)
 {

@@ -17,8 +17,8 @@ struct redis_config {
 };
 
 /* Rows for `struct redis_config`. */
-extern const struct setting redis_settings[];
-extern const size_t redis_settings_count;
+#define REDIS_SETTINGS_COUNT 7
+extern const struct setting redis_settings[REDIS_SETTINGS_COUNT];
 
 /* Takes REDIS_URL apart (percent-decoding user, password and path) and checks the whole: 0, or -1 with a sentence.
  * rediss:// with a hiredis that lacks TLS is refused with a sentence that names the way out (stunnel). */

@@ -86,7 +86,6 @@ const struct setting policy_settings[] = {
      .fallback = "g.{group}.u",
      .help = "the Redis set of a group's members; {group} stands for its id"},
 };
-const size_t policy_settings_count = sizeof(policy_settings) / sizeof(policy_settings[0]);
 
 int policy_check(const struct policy *p, struct settings_error *error)
 {

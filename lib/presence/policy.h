@@ -18,8 +18,8 @@ struct policy {
     char *group_key;            /* PRESENCE_GROUP_KEY */
 };
 
-extern const struct setting policy_settings[];
-extern const size_t policy_settings_count;
+#define POLICY_SETTINGS_COUNT 10
+extern const struct setting policy_settings[POLICY_SETTINGS_COUNT];
 
 /* What no single row can say (the prefix's form, the group key's `{group}`): 0, or -1 with *error. */
 int policy_check(const struct policy *p, struct settings_error *error);

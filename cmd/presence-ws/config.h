@@ -1,0 +1,34 @@
+/* The settings of presence-ws. */
+#ifndef PRESENCE_WS_CONFIG_H
+#define PRESENCE_WS_CONFIG_H
+
+#include "auth/key_settings.h"
+#include "base/program.h"
+#include "net/daemon.h"
+#include "net/redis_config.h"
+#include "presence/policy.h"
+
+enum auth_mode { AUTH_JWT, AUTH_NONE };
+
+struct config {
+    char *listen;             /* PRESENCE_WS_LISTEN */
+    bool reuseport;
+    int auth;                 /* PRESENCE_AUTH: enum auth_mode */
+    char *allowed_origins;    /* PRESENCE_ALLOWED_ORIGINS */
+    bool refresh_on_pong;     /* PRESENCE_REFRESH_ON_PONG */
+    int64_t ping_interval_ms, pong_timeout_ms, stuck_timeout_ms, head_timeout_ms, drain_timeout_ms;
+    int64_t batch_window_ms;  /* PRESENCE_BATCH_WINDOW */
+    int64_t ring_bytes;       /* PRESENCE_RING_SIZE */
+    int64_t max_connections, max_per_user, max_per_address, max_byte_rate;
+    struct key_settings keys;
+    struct policy policy;
+    struct redis_config redis;
+    struct log_config log;
+};
+
+extern const struct program_info program;
+
+/* Checks what single rows can't: 0, or -1 with *error. Resolves the Redis settings. */
+int config_check(void *config, struct settings_error *error);
+
+#endif

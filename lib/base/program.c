@@ -143,21 +143,28 @@ static int answer_version(const struct program_info *p)
     return say(&out);
 }
 
-/* The program's tables and the command's, one after the other. */
 struct all_tables {
     struct setting_table *tables;
     size_t count;
 };
 
+static void add_tables(struct all_tables *all, const struct setting_table *tables, size_t count)
+{
+    if (!count)
+        return;
+    all->tables = mem_realloc(all->tables, (all->count + count) * sizeof(*tables));
+    memcpy(all->tables + all->count, tables, count * sizeof(*tables));
+    all->count += count;
+}
+
+/* The program's tables and the command's, one after the other. */
 static struct all_tables join_tables(const struct program_info *p, const struct command_info *command)
 {
-    size_t extra = command ? command->table_count : 0;
-    struct all_tables all = {mem_array(p->table_count + extra, sizeof(*all.tables)), p->table_count + extra};
+    struct all_tables all = {NULL, 0};
 
-    if (p->table_count)
-        memcpy(all.tables, p->tables, p->table_count * sizeof(*all.tables));
-    if (extra)
-        memcpy(all.tables + p->table_count, command->tables, extra * sizeof(*all.tables));
+    add_tables(&all, p->tables, p->table_count);
+    if (command)
+        add_tables(&all, command->tables, command->table_count);
     return all;
 }
 
@@ -192,11 +199,25 @@ static int load(const struct program_info *p, const struct command_info *command
     return say(&shown);
 }
 
+/* The word that names the command. The flags of all commands count for where it stands, so that it may stand
+ * behind its own. */
+static const char *command_word(const struct program_info *p, int argc, char **argv)
+{
+    struct all_tables all = join_tables(p, NULL);
+    const char *word;
+
+    for (size_t i = 0; i < p->command_count; i++)
+        add_tables(&all, p->commands[i].tables, p->commands[i].table_count);
+    word = p->commands ? settings_first_plain(all.tables, all.count, argc, argv) : NULL;
+    free(all.tables);
+    return word;
+}
+
 int program_start(const struct program_info *p, int *argc, char **argv, void *config,
                   int (*check)(void *config, struct settings_error *error))
 {
     const char *shell = completions_wanted(*argc, argv);
-    const char *name = p->commands ? settings_first_plain(p->tables, p->table_count, *argc, argv) : NULL;
+    const char *name = command_word(p, *argc, argv);
     const struct command_info *command = program_command(p, name);
     struct all_tables all;
     int code;

@@ -45,9 +45,9 @@ int program_completion(const struct program_info *p, const char *shell, struct b
  * go on, or the exit code to end with (*config is finished then). `check` says what else is wrong with the
  * loaded settings (fills error, returns -1), may be NULL; it also runs for a plain start.
  *
- * With commands, argv[1] is a known one on going on, its arguments stand behind it, and its flags were read
- * too; they are known only behind the command. Without commands an argument is a usage error. argv is
- * reordered as by settings_load. */
+ * With commands, argv[1] is a known one on going on, its arguments stand behind it, and its own flags were
+ * read wherever they stood; a flag of several commands takes a value in all of them or in none. Without
+ * commands an argument is a usage error. argv is reordered as by settings_load. */
 int program_start(const struct program_info *p, int *argc, char **argv, void *config,
                   int (*check)(void *config, struct settings_error *error));
 /* Frees what program_start loaded; `command` is argv[1], or NULL without commands. */

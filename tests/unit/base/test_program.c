@@ -1,0 +1,219 @@
+/* What a start answers by itself, and with which exit code. */
+#include "program_sample.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ARGS_MAX 8
+
+/* What a child said and how it ended; GOES_ON when it did not. */
+#define GOES_ON 100
+
+struct result {
+    int code;
+    char out[8192];
+    char err[1024];
+};
+
+static int refuse_nobody(void *config, struct settings_error *error)
+{
+    const struct config *c = config;
+
+    if (strcmp(c->host, "nowhere"))
+        return 0;
+    snprintf(error->text, sizeof(error->text), "SAMPLE_HOST=nowhere: is nowhere");
+    return -1;
+}
+
+/* Goes on by printing what it was told. */
+static void start(const struct program_info *p, const char *const *args)
+{
+    char *argv[ARGS_MAX + 2] = {(char *)p->name};
+    struct config config = {0};
+    int argc = 1, code;
+
+    for (; args[argc - 1]; argc++)
+        argv[argc] = (char *)args[argc - 1];
+    code = program_start(p, &argc, argv, &config, refuse_nobody);
+    if (code >= 0)
+        exit(code);
+    for (int i = 1; i < argc; i++)
+        printf("%s ", argv[i]);
+    printf("host=%s level=%d json=%d timeout=%lld", config.host, config.level, config.json,
+           (long long)config.timeout_ms);
+    program_finish(p, argc > 1 ? argv[1] : NULL, &config);
+    exit(GOES_ON);
+}
+
+static void read_all(int fd, char *out, size_t size)
+{
+    size_t len = 0;
+    ssize_t got;
+
+    while (len < size - 1 && (got = read(fd, out + len, size - 1 - len)) > 0)
+        len += (size_t)got;
+    out[len] = '\0';
+    close(fd);
+}
+
+static void run(const struct program_info *p, const char *const *args, struct result *ret)
+{
+    int out[2], err[2], status;
+    pid_t pid;
+
+    assert_int_equal(pipe(out), 0);
+    assert_int_equal(pipe(err), 0);
+    fflush(stdout);
+    pid = fork();
+    if (!pid) {
+        dup2(out[1], STDOUT_FILENO);
+        dup2(err[1], STDERR_FILENO);
+        start(p, args);
+    }
+    close(out[1]);
+    close(err[1]);
+    read_all(out[0], ret->out, sizeof(ret->out));
+    read_all(err[0], ret->err, sizeof(ret->err));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    ret->code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_start(void **state)
+{
+    static const struct {
+        const struct program_info *program;
+        const char *args[ARGS_MAX];
+        int code;
+        const char *out, *err; /* "" for nothing, else a part of it */
+    } rows[] = {
+        {&without_commands, {NULL}, GOES_ON, "host=localhost level=2", ""},
+        {&without_commands, {"-l", "warn"}, GOES_ON, "level=1", ""},
+        {&without_commands, {"--version"}, 0, "sample-ws " PRESENCE_VERSION "\n", ""},
+        {&without_commands, {"--help"}, 0, "Usage: sample-ws [OPTION]...\nServes.\n", ""},
+        {&without_commands, {"--check-config"}, 0, "SAMPLE_LEVEL=info\n", ""},
+        {&without_commands,
+         {"extra"},
+         2,
+         "",
+         "sample-ws: unexpected argument 'extra' (see sample-ws --help)\n"},
+        {&without_commands, {"a\x1b[31m"}, 2, "", "'a?[31m'"},
+        {&without_commands, {"--bogus"}, 2, "", "sample-ws: unknown flag --bogus"},
+        {&without_commands, {"-l", "loud"}, 3, "", "sample-ws: --log-level=loud: must be one of"},
+        {&without_commands,
+         {"--redis-host", "nowhere"},
+         3,
+         "",
+         "sample-ws: SAMPLE_HOST=nowhere: is nowhere\n"},
+        {&without_commands, {"--check-config", "--redis-host=nowhere"}, 3, "", "is nowhere\n"},
+        {&without_commands, {"--completions", "tcsh"}, 2, "", "bash, zsh or fish"},
+        {&without_commands, {"--completions"}, 2, "", "bash, zsh or fish"},
+        {&without_commands, {"--completions=bash"}, 0, "complete -F _sample_ws sample-ws\n", ""},
+        {&with_commands, {NULL}, 2, "", "a command is missing"},
+        {&with_commands, {"--help"}, 0, "  wait USER online|offline      wait for a status: really\n", ""},
+        {&with_commands,
+         {"wait", "--help"},
+         0,
+         "Usage: sample-ctl wait [OPTION]... USER online|offline\n",
+         ""},
+        {&with_commands, {"--help", "wait"}, 0, "Usage: sample-ctl [OPTION]... COMMAND [ARGUMENT]...\n", ""},
+        {&with_commands, {"wiat", "--json"}, 2, "", "unknown command 'wiat'"},
+        {&with_commands, {"status", "--json"}, 2, "", "unknown flag --json"},
+        {&with_commands,
+         {"--json", "-t", "5s", "wait", "u"},
+         GOES_ON,
+         "wait u host=localhost level=2 json=1 timeout=5000",
+         ""},
+        {&with_commands, {"--json", "status"}, 2, "", "unknown flag --json"},
+        {&with_commands, {"status", "a", "b"}, GOES_ON, "status a b host=", ""},
+        {&with_commands,
+         {"-l", "debug", "wait", "u", "-jt", "70s", "offline"},
+         GOES_ON,
+         "wait u offline host=localhost level=3 json=1 timeout=70000",
+         ""},
+        {&with_commands, {"wait", "--", "--json"}, GOES_ON, "wait --json host=localhost level=2 json=0", ""},
+        {&with_commands, {"status", "--", "--completions"}, GOES_ON, "status --completions", ""},
+        {&with_commands, {"--check-config"}, 0, "SAMPLE_HOST=localhost\n", ""},
+        {&with_commands, {"wait", "--timeout=soon"}, 3, "", "--timeout=soon: must be a duration"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct result r;
+
+        run(rows[i].program, rows[i].args, &r);
+        if (r.code != rows[i].code)
+            fail_msg("row %zu: %d\n%s\n%s", i, r.code, r.out, r.err);
+        if (rows[i].out[0] ? !strstr(r.out, rows[i].out) : r.out[0])
+            fail_msg("row %zu: '%s'", i, r.out);
+        if (rows[i].err[0] ? !strstr(r.err, rows[i].err) : r.err[0])
+            fail_msg("row %zu: '%s'", i, r.err);
+    }
+}
+
+/* A message is one line, so that a log shows it whole. */
+static void test_errors_are_one_line(void **state)
+{
+    static const char *const words[] = {"a\nb", "--x\ny", "--log-level=\n"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *args[] = {words[i], NULL};
+        struct result r;
+
+        run(&without_commands, args, &r);
+        assert_int_not_equal(r.code, 0);
+        assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
+    }
+}
+
+static void test_secret_is_not_shown(void **state)
+{
+    static const char *const args[] = {"--check-config", NULL};
+    struct result r;
+
+    setenv("SAMPLE_SECRET", "geheim", 1);
+    run(&without_commands, args, &r);
+    unsetenv("SAMPLE_SECRET");
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.out, "SAMPLE_SECRET=***\n"));
+    assert_null(strstr(r.out, "geheim"));
+}
+
+static void test_full_disk_is_an_error(void **state)
+{
+    int status;
+    pid_t pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (!pid) {
+        static const char *const args[] = {"--help", NULL};
+
+        if (!freopen("/dev/full", "w", stdout))
+            _exit(1);
+        start(&without_commands, args);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_INTERNAL);
+}
+
+static void test_command(void **state)
+{
+    assert_ptr_equal(program_command(&with_commands, "run"), &commands[2]);
+    assert_null(program_command(&with_commands, "ru"));
+    assert_null(program_command(&with_commands, NULL));
+    assert_null(program_command(&without_commands, "run"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_errors_are_one_line),
+        cmocka_unit_test(test_secret_is_not_shown),
+        cmocka_unit_test(test_full_disk_is_an_error),
+        cmocka_unit_test(test_command),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

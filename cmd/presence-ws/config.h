@@ -11,14 +11,14 @@
 enum auth_mode { AUTH_JWT, AUTH_NONE };
 
 struct config {
-    char *listen;             /* PRESENCE_WS_LISTEN */
+    char *listen; /* PRESENCE_WS_LISTEN */
     bool reuseport;
-    int auth;                 /* PRESENCE_AUTH: enum auth_mode */
-    char *allowed_origins;    /* PRESENCE_ALLOWED_ORIGINS */
-    bool refresh_on_pong;     /* PRESENCE_REFRESH_ON_PONG */
+    int auth;              /* PRESENCE_AUTH: enum auth_mode */
+    char *allowed_origins; /* PRESENCE_ALLOWED_ORIGINS */
+    bool refresh_on_pong;  /* PRESENCE_REFRESH_ON_PONG */
     int64_t ping_interval_ms, pong_timeout_ms, stuck_timeout_ms, head_timeout_ms, drain_timeout_ms;
-    int64_t batch_window_ms;  /* PRESENCE_BATCH_WINDOW */
-    int64_t ring_bytes;       /* PRESENCE_RING_SIZE */
+    int64_t batch_window_ms; /* PRESENCE_BATCH_WINDOW */
+    int64_t ring_bytes;      /* PRESENCE_RING_SIZE */
     int64_t max_connections, max_per_user, max_per_address, max_byte_rate;
     struct key_settings keys;
     struct policy policy;

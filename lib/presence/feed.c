@@ -231,9 +231,20 @@ int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, stru
     return 0;
 }
 
-bool viewer_pending(const struct viewer *v, const struct feed *f)
+bool viewer_pending_about(const struct viewer *v, const struct feed *f, struct span user)
 {
-    return v->snapshot || v->cursor < f->head;
+    for (uint64_t seq = v->cursor > f->tail ? v->cursor : f->tail; seq < f->head; seq++)
+        if (span_equal(entry_at(f, seq)->change.user, user))
+            return true;
+    return false;
+}
+
+void feed_forget(struct feed *f, const struct viewer *v)
+{
+    static const struct viewer nobody;
+    for (uint64_t seq = f->tail; seq < f->head; seq++)
+        if (entry_at(f, seq)->only == v)
+            entry_at(f, seq)->only = &nobody;
 }
 
 static struct span next_of_snapshot(struct viewer *v, struct feed *f)

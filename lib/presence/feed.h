@@ -109,6 +109,9 @@ enum feed_result { FEED_NOTHING, FEED_BYTES, FEED_BEHIND };
 /* The next bytes for a viewer, as if they were sent: the cursor moves. Valid until the next call to the feed.
  */
 enum feed_result viewer_next(struct viewer *v, struct feed *f, struct span *ret);
-bool viewer_pending(const struct viewer *v, const struct feed *f);
+/* Whether something about this user is still to be told. */
+bool viewer_pending_about(const struct viewer *v, const struct feed *f, struct span user);
+/* The viewer goes: differences for it alone are for nobody now. */
+void feed_forget(struct feed *f, const struct viewer *v);
 
 #endif

@@ -243,9 +243,14 @@ static bool member_of_any(struct group *const *groups, size_t count, struct span
     return false;
 }
 
+bool interest_allows(const struct interest *in, struct span user, struct span claims)
+{
+    return !in->scoped || member_of_any(in->scope, in->scope_count, user, claims);
+}
+
 bool interest_sees(const struct interest *in, struct span user, struct span claims)
 {
-    if (in->scoped && !member_of_any(in->scope, in->scope_count, user, claims))
+    if (!interest_allows(in, user, claims))
         return false;
     return !in->chosen || map_get(&in->users, user) ||
            member_of_any(in->groups, in->group_count, user, claims);

@@ -54,6 +54,8 @@ size_t interest_choose(struct groups *g, struct interest *in, const struct span 
 void interest_choose_all(struct groups *g, struct interest *in);
 /* claims: the user's claimed groups, each followed by '\n'. */
 bool interest_sees(const struct interest *in, struct span user, struct span claims);
+/* Whether the token allows it, asked for or not. */
+bool interest_allows(const struct interest *in, struct span user, struct span claims);
 /* Whether the whole roster is seen. */
 bool interest_is_everyone(const struct interest *in);
 /* Whether groups play a part in what is seen. */

@@ -28,7 +28,7 @@ struct span session_device(const struct session *s)
     return (struct span){s->text + s->user_len, s->device_len};
 }
 
-static struct span session_groups(const struct session *s)
+struct span session_groups(const struct session *s)
 {
     return (struct span){s->text + s->user_len + s->device_len, s->groups_len};
 }

@@ -82,6 +82,8 @@ struct session *ledger_user(const struct ledger *l, struct span user);
 struct session *ledger_find(const struct ledger *l, struct span user, uint64_t number);
 struct span session_user(const struct session *s);
 struct span session_device(const struct session *s);
+/* JSON array of the claimed groups, or empty. */
+struct span session_groups(const struct session *s);
 /* Something to say beyond beats: send at once; else the next tick will do. */
 bool ledger_urgent(const struct ledger *l);
 bool ledger_dirty(const struct ledger *l);

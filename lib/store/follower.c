@@ -11,6 +11,7 @@
 #define LOAD_PAGE       1000
 #define LOG_PAGE        1000
 #define DEAF_AFTER_MS   150
+#define DEAF_FILLS      3
 #define GROUPS_EVERY_MS 5000 /* each set within 10 s, also when there are many */
 
 void follower_init(struct follower *f, const struct store *store, const struct redis_time *time,
@@ -195,6 +196,7 @@ static void take_regroup(struct follower *f, struct span payload)
 
 void follower_message(struct follower *f, struct span channel, struct span payload, int64_t now_ms)
 {
+    f->silent_fills = 0;
     if (span_equal(channel, SPAN("updates"))) {
         take_update(f, payload, now_ms);
         return;
@@ -454,6 +456,7 @@ void follower_tick(struct follower *f, int64_t now_ms)
 {
     if (able(f) && f->behind_ms && now_ms - f->behind_ms >= DEAF_AFTER_MS && f->roster.rev < f->store_rev) {
         f->behind_ms = now_ms;
+        f->deaf |= ++f->silent_fills >= DEAF_FILLS;
         ask_log(f);
     }
     if (f->wanted)

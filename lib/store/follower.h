@@ -50,6 +50,8 @@ struct follower {
     bool missed;                       /* changes were seen beyond a gap: ask the log once more */
     uint64_t store_rev;                /* the highest revision heard of in this epoch */
     int64_t behind_ms;                 /* since when the roster is behind it; 0: it is not */
+    uint8_t silent_fills;              /* times the log had what the subscription never brought, in a row */
+    bool deaf;                         /* the subscription is to be made anew; the owner resets it */
     int64_t groups_ms;                 /* when the groups are read next */
     size_t group_at;                   /* place in groups.by_name, for reading one after the other */
     char group_name[GROUP_ID_MAX + 1]; /* the one being read */

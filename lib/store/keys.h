@@ -9,6 +9,7 @@
 
 #define KEYS_PREFIX_DEFAULT "presence:"
 #define KEYS_PREFIX_MAX     64
+#define KEYS_CHANNEL_SIZE   (KEYS_PREFIX_MAX + 16) /* a channel's name with its NUL */
 
 enum key {
     KEY_DUE,

@@ -1,0 +1,570 @@
+/* One connection of presence-ws: from its upgrade to its end, and the messages it sends (contract sections 3,
+ * 4). */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "counters.h"
+#include "presence/rate.h"
+#include "server.h"
+#include "wire/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLOSE_WRONG_KIND    1003
+#define CLOSE_MALFORMED     1007
+#define CLOSE_POLICY        1008
+#define CLOSE_TOO_BIG       1009
+#define CLOSE_RESTART       1012
+#define CLOSE_TOKEN_EXPIRED 4401
+#define CLOSE_KICKED        4403
+#define PEEK_MAX            64
+
+struct client {
+    struct list link; /* in server.clients */
+    struct wheel_timer timer;
+    struct server *server;
+    struct websocket *ws;
+    struct session *session; /* of a phone, while it may end by this connection */
+    struct watcher *watcher;
+    struct bytes *part; /* a message that arrives in pieces; NULL: none */
+    int64_t heard_ms;
+    int64_t pinged_ms;  /* a ping waits for its answer since; 0: none */
+    int64_t expires_ms; /* of the token; 0: never */
+    int64_t release_ms; /* a kept beat goes then; 0: none */
+    struct rate rate;
+    uint8_t role, encoding;
+    bool speaks_v1;
+    bool closing;
+    bool skipping; /* the rest of this message is none of ours */
+};
+
+static enum encoding client_encoding(const struct client *c)
+{
+    return (enum encoding)c->encoding;
+}
+
+/* Connections of one address, counted only when they are bounded. */
+struct address {
+    size_t count;
+    char text[64];
+};
+
+static struct span address_key(const void *object)
+{
+    return span_of(((const struct address *)object)->text);
+}
+
+static void address_add(struct server *s, const char *peer)
+{
+    if (s->config.max_per_address == 0)
+        return;
+    s->addresses.key_of = address_key;
+    struct address *a = map_get(&s->addresses, span_of(peer));
+    if (!a) {
+        a = mem_zalloc(sizeof(*a));
+        snprintf(a->text, sizeof(a->text), "%s", peer);
+        map_put(&s->addresses, a);
+    }
+    a->count++;
+}
+
+static void address_remove(struct server *s, const char *peer)
+{
+    if (s->config.max_per_address == 0)
+        return;
+    struct address *a = map_get(&s->addresses, span_of(peer));
+    if (a && --a->count == 0)
+        free(map_remove(&s->addresses, span_of(peer)));
+}
+
+static bool address_full(const struct server *s, const char *peer)
+{
+    if (s->config.max_per_address == 0 || s->addresses.count == 0)
+        return false;
+    const struct address *a = map_get(&s->addresses, span_of(peer));
+    return a && a->count >= (size_t)s->config.max_per_address;
+}
+
+static bool user_full(const struct server *s, struct span user)
+{
+    int64_t count = (int64_t)watchers_of_user(s, user);
+    for (const struct session *at = ledger_user(&s->ledger, user); at; at = at->next)
+        count += at->owner != NULL;
+    return s->config.max_per_user > 0 && count >= s->config.max_per_user;
+}
+
+int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal)
+{
+    struct server *s = arg;
+    struct span user = {request->token.user, request->token.user_len};
+    if (s->draining)
+        *refusal = (struct gate_refusal){503, "The server is restarting", "unavailable", 1};
+    else if (websocket_count(s->endpoint) >= (size_t)s->config.max_connections)
+        *refusal = (struct gate_refusal){503, "Too many connections to this server", "unavailable", 5};
+    else if (user_full(s, user))
+        *refusal = (struct gate_refusal){429, "Too many connections of this user", "quota", 30};
+    else if (address_full(s, request->peer))
+        *refusal = (struct gate_refusal){429, "Too many connections from this address", "quota", 30};
+    else if (request->token.role != ROLE_MOBILE && !watchers_admissible(s))
+        *refusal =
+            (struct gate_refusal){503, "Presence is not known yet: Redis can't be reached", "unavailable", 1};
+    else
+        return 0;
+    return -1;
+}
+
+static void end_session(struct client *c, const char *reason, bool alive)
+{
+    struct server *s = c->server;
+    if (!c->session)
+        return;
+    session_end(&s->ledger, c->session, reason, alive, loop_now_ms(s->loop));
+    c->session = NULL;
+    store_dirty(s);
+}
+
+static void abandon_session(struct client *c)
+{
+    if (!c->session)
+        return;
+    session_abandon(&c->server->ledger, c->session);
+    c->session = NULL;
+    store_dirty(c->server);
+}
+
+void client_close(struct server *s, struct client *c, unsigned code, const char *reason,
+                  const char *session_reason)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    end_session(c, session_reason, false);
+    log_debug("client_closed", LOG_N("code", code), LOG_T("reason", reason),
+              LOG_T("peer", websocket_peer(c->ws)));
+    if (c->watcher && watcher_in_frame(c->watcher))
+        websocket_drop(c->ws);
+    else
+        websocket_close(c->ws, code, reason);
+}
+
+static void break_rule(struct client *c, unsigned code, const char *reason)
+{
+    metric_add(&counters.closed_rule, 1);
+    client_close(c->server, c, code, reason, "policy");
+}
+
+bool client_write(struct client *c, struct span bytes, bool *ret_full)
+{
+    enum websocket_written written = c->closing ? WEBSOCKET_GONE : websocket_write(c->ws, bytes);
+    *ret_full = written == WEBSOCKET_FULL;
+    return written != WEBSOCKET_GONE;
+}
+
+static int64_t soonest(int64_t a, int64_t b)
+{
+    return b > 0 && b < a ? b : a;
+}
+
+static int64_t next_due(const struct client *c)
+{
+    const struct config *config = &c->server->config;
+    int64_t due_ms = INT64_MAX;
+    if (config->ping_interval_ms > 0)
+        due_ms =
+            c->pinged_ms ? c->pinged_ms + config->pong_timeout_ms : c->heard_ms + config->ping_interval_ms;
+    due_ms = soonest(due_ms, c->expires_ms);
+    due_ms = soonest(due_ms, c->release_ms);
+    return c->watcher ? soonest(due_ms, watcher_stuck_at(c->server, c->watcher)) : due_ms;
+}
+
+static void schedule(struct client *c)
+{
+    int64_t due_ms = next_due(c);
+    if (due_ms != INT64_MAX && !c->closing)
+        wheel_start(&c->server->wheel, &c->timer, due_ms);
+}
+
+static void give_up(struct client *c, struct metric *counter)
+{
+    metric_add(counter, 1);
+    c->closing = true;
+    abandon_session(c);
+    websocket_drop(c->ws);
+}
+
+static void check_alive(struct client *c, int64_t now_ms)
+{
+    const struct config *config = &c->server->config;
+    if (config->ping_interval_ms == 0)
+        return;
+    if (c->pinged_ms) {
+        if (now_ms - c->pinged_ms >= config->pong_timeout_ms)
+            give_up(c, &counters.dropped_silent);
+        return;
+    }
+    if (now_ms - c->heard_ms < config->ping_interval_ms)
+        return;
+    c->pinged_ms = now_ms;
+    if (!c->watcher || !watcher_in_frame(c->watcher))
+        websocket_ping(c->ws);
+}
+
+static void on_timer(struct wheel_timer *timer, int64_t now_ms)
+{
+    struct client *c = list_entry(timer, struct client, timer);
+    struct server *s = c->server;
+    if (c->closing)
+        return;
+    if (c->expires_ms && now_ms >= c->expires_ms) {
+        metric_add(&counters.closed_token, 1);
+        client_close(s, c, CLOSE_TOKEN_EXPIRED, "Token expired", "token_expired");
+        return;
+    }
+    if (c->release_ms && now_ms >= c->release_ms) {
+        c->release_ms = 0;
+        if (c->session)
+            session_release(&s->ledger, c->session);
+        store_dirty(s);
+    }
+    if (c->watcher && watcher_stuck_at(s, c->watcher) <= now_ms) {
+        give_up(c, &counters.viewers_stuck);
+        return;
+    }
+    check_alive(c, now_ms);
+    schedule(c);
+}
+
+static void say_hello(struct client *c)
+{
+    struct server *s = c->server;
+    bytes_auto frame = BYTES_INIT;
+    bool full;
+    message_write_hello(client_encoding(c), policy_heartbeat_interval(&s->config.policy),
+                        s->config.policy.ttl_ms, clock_wall_ms(), span_of(s->node), &frame);
+    client_write(c, bytes_span(&frame), &full);
+}
+
+static void open_session(struct client *c, const struct gate_request *request)
+{
+    struct server *s = c->server;
+    const struct token *t = &request->token;
+    bytes_auto groups = BYTES_INIT;
+    char made_up[24] = "auto-";
+    struct span device = request->device;
+    if (device.len == 0) {
+        random_hex(made_up + 5, 12);
+        device = span_of(made_up);
+    }
+    groups_write(t->groups, t->group_count, &groups);
+    c->session = session_open(&s->ledger, (struct span){t->user, t->user_len}, device, bytes_span(&groups), c,
+                              loop_now_ms(s->loop));
+    store_dirty(s);
+}
+
+static int64_t token_expiry(const struct server *s, const struct token *t)
+{
+    int64_t left_ms = t->expires_s * 1000 - clock_wall_ms();
+    if (t->expires_s == 0)
+        return 0;
+    return loop_now_ms(s->loop) + (left_ms > 0 ? left_ms : left_ms + 60000);
+}
+
+static void log_arrival(const struct client *c, const struct gate_request *request)
+{
+    struct span user = {request->token.user, request->token.user_len};
+    if (c->role == ROLE_MOBILE)
+        log_debug("client_connected", LOG_S("user", user), LOG_T("role", "mobile"),
+                  LOG_S("device", request->device), LOG_T("peer", request->peer));
+    else
+        log_info("client_connected", LOG_T("msg", "WEB CLIENT registered"), LOG_S("user", user),
+                 LOG_T("role", role_name(request->token.role)), LOG_T("peer", request->peer));
+}
+
+static void *on_opened(void *arg, struct websocket *ws, struct gate_request *request)
+{
+    struct server *s = arg;
+    struct client *c = mem_zalloc(sizeof(*c));
+    c->server = s;
+    c->ws = ws;
+    c->heard_ms = loop_now_ms(s->loop);
+    c->role = (uint8_t)request->token.role;
+    c->encoding = (uint8_t)request->encoding;
+    c->speaks_v1 = request->speaks_v1;
+    c->expires_ms = token_expiry(s, &request->token);
+    list_append(&s->clients, &c->link);
+    wheel_timer_init(&c->timer, on_timer);
+    address_add(s, request->peer);
+    log_arrival(c, request);
+    s->phones += c->role == ROLE_MOBILE;
+    if (c->speaks_v1)
+        say_hello(c);
+    if (s->config.policy.enabled && c->role == ROLE_MOBILE)
+        open_session(c, request);
+    else if (s->config.policy.enabled)
+        c->watcher = watcher_create(s, c, request);
+    schedule(c);
+    return c;
+}
+
+static void drop_part(struct client *c)
+{
+    if (!c->part)
+        return;
+    bytes_finish(c->part);
+    free(c->part);
+    c->part = NULL;
+}
+
+static void beat(struct client *c, struct span metadata)
+{
+    struct server *s = c->server;
+    int64_t release_ms = session_beat(&s->ledger, c->session, metadata, loop_now_ms(s->loop));
+    if (release_ms == 0) {
+        store_dirty(s);
+    } else if (c->release_ms == 0) {
+        c->release_ms = release_ms;
+        schedule(c);
+    }
+}
+
+static void take_heartbeat(struct client *c, struct span message)
+{
+    bytes_auto scratch = BYTES_INIT;
+    struct heartbeat h;
+    metric_add(&counters.heartbeats, 1);
+    if (!c->session)
+        return;
+    if (message_read_heartbeat(client_encoding(c), message, &scratch, &h) != MESSAGE_OK)
+        break_rule(c, CLOSE_MALFORMED, "Malformed heartbeat");
+    else if (!span_equal(h.from, session_user(c->session)))
+        metric_add(&counters.heartbeats_refused, 1);
+    else
+        beat(c, h.metadata);
+}
+
+static struct watcher *watcher_of_phone(struct client *c)
+{
+    struct span groups[GROUPS_MAX];
+    struct token token = {.role = ROLE_MOBILE, .has_groups = true};
+    struct gate_request request = {.encoding = client_encoding(c)};
+    struct span user = session_user(c->session);
+    void *json = groups_read(session_groups(c->session), groups, &token.group_count);
+    memcpy(token.user, user.data, user.len);
+    token.user_len = user.len;
+    token.groups = groups;
+    request.token = token;
+    struct watcher *w = watcher_create(c->server, c, &request);
+    groups_read_finish(json);
+    return w;
+}
+
+static void take_subscribe(struct client *c, struct span message)
+{
+    struct subscribe subscribe;
+    if (!c->server->config.policy.enabled || (!c->watcher && !c->session))
+        return;
+    if (message_read_subscribe(client_encoding(c), message, &subscribe) != MESSAGE_OK) {
+        break_rule(c, CLOSE_MALFORMED, "Malformed subscription");
+        return;
+    }
+    if (!c->watcher)
+        c->watcher = watcher_of_phone(c);
+    watcher_subscribe(c->server, c->watcher, &subscribe);
+    subscribe_finish(&subscribe);
+}
+
+/* What is ours to read, within its size; anything else about it is decided when it is whole. */
+static bool is_ours(struct client *c, int64_t type, uint64_t size)
+{
+    uint64_t limit = type == MESSAGE_HEARTBEAT ? HEARTBEAT_SIZE_MAX : SUBSCRIBE_SIZE_MAX;
+    if (type != MESSAGE_HEARTBEAT && type != MESSAGE_SUBSCRIBE) {
+        metric_add(&counters.skipped, 1);
+        c->skipping = true;
+        return false;
+    }
+    if (type == MESSAGE_HEARTBEAT && c->role != ROLE_MOBILE)
+        break_rule(c, CLOSE_POLICY, "Web clients cannot send heartbeat");
+    else if (size > limit)
+        break_rule(c, CLOSE_TOO_BIG, "Message too big");
+    return !c->closing;
+}
+
+static void take_whole(struct client *c, int64_t type, struct span message)
+{
+    if (!rate_message(&c->rate, loop_now_ms(c->server->loop))) {
+        metric_add(&counters.closed_rate, 1);
+        client_close(c->server, c, CLOSE_POLICY, "Too many messages", "policy");
+    } else if (type == MESSAGE_HEARTBEAT) {
+        take_heartbeat(c, message);
+    } else {
+        take_subscribe(c, message);
+    }
+}
+
+static void skip(struct client *c, size_t bytes)
+{
+    metric_add(&counters.skipped_bytes, bytes);
+    if (rate_bytes(&c->rate, bytes, c->server->config.max_byte_rate, loop_now_ms(c->server->loop)))
+        return;
+    metric_add(&counters.closed_rate, 1);
+    client_close(c->server, c, CLOSE_POLICY, "Too many bytes", "policy");
+}
+
+/* The whole message so far, this piece included. */
+static struct span joined(struct client *c, struct span piece)
+{
+    if (!c->part)
+        return piece;
+    bytes_append_span(c->part, piece);
+    return bytes_span(c->part);
+}
+
+static void keep(struct client *c, struct span piece)
+{
+    if (c->part)
+        return;
+    c->part = mem_zalloc(sizeof(*c->part));
+    bytes_append_span(c->part, piece);
+}
+
+static void take_piece(struct client *c, struct span piece, bool final, uint64_t remaining)
+{
+    int64_t type;
+    struct span so_far = joined(c, piece);
+    enum message_result result = message_peek(client_encoding(c), so_far, &type);
+    bool more = result == MESSAGE_MORE && !final && so_far.len < PEEK_MAX;
+    if (more) {
+        keep(c, piece);
+    } else if (result != MESSAGE_OK) {
+        break_rule(c, CLOSE_MALFORMED, "Malformed message");
+    } else if (!is_ours(c, type, so_far.len + remaining)) {
+        if (c->skipping)
+            skip(c, so_far.len);
+        drop_part(c);
+    } else if (final) {
+        take_whole(c, type, so_far);
+        drop_part(c);
+    } else {
+        keep(c, piece);
+    }
+}
+
+static void on_received(void *owner, struct span piece, bool first, bool final, uint64_t remaining,
+                        bool binary)
+{
+    struct client *c = owner;
+    c->heard_ms = loop_now_ms(c->server->loop);
+    c->pinged_ms = 0;
+    if (c->closing)
+        return;
+    if (first) {
+        c->skipping = false;
+        drop_part(c);
+        if (binary != (c->encoding == ENCODING_MSGPACK)) {
+            break_rule(c, CLOSE_WRONG_KIND,
+                       binary ? "This connection speaks JSON" : "This connection speaks MessagePack");
+            return;
+        }
+    }
+    if (c->skipping)
+        skip(c, piece.len);
+    else
+        take_piece(c, piece, final, remaining);
+}
+
+static void on_pong(void *owner)
+{
+    struct client *c = owner;
+    c->heard_ms = loop_now_ms(c->server->loop);
+    c->pinged_ms = 0;
+    if (c->session && c->server->config.refresh_on_pong)
+        beat(c, SPAN_NONE);
+}
+
+static void on_writable(void *owner)
+{
+    struct client *c = owner;
+    if (c->watcher)
+        watcher_writable(c->server, c->watcher);
+}
+
+static void on_closed(void *owner, enum websocket_end end)
+{
+    struct client *c = owner;
+    struct server *s = c->server;
+    c->closing = true;
+    if (end == WEBSOCKET_DROPPED)
+        abandon_session(c);
+    else
+        end_session(c, end == WEBSOCKET_PEER ? "disconnected" : "policy", end == WEBSOCKET_PEER);
+    if (c->watcher)
+        watcher_destroy(s, c->watcher);
+    address_remove(s, websocket_peer(c->ws));
+    s->phones -= c->role == ROLE_MOBILE;
+    wheel_stop(&s->wheel, &c->timer);
+    list_remove(&c->link);
+    drop_part(c);
+    free(c);
+}
+
+const struct websocket_hooks client_hooks = {
+    .opened = on_opened,
+    .received = on_received,
+    .pong = on_pong,
+    .writable = on_writable,
+    .closed = on_closed,
+};
+
+void client_kick(struct server *s, struct client *c)
+{
+    metric_add(&counters.closed_kick, 1);
+    client_close(s, c, CLOSE_KICKED, "Kicked", "kicked");
+}
+
+void clients_kick(struct server *s, struct span user, struct span device)
+{
+    size_t count = 0;
+    for (struct session *at = ledger_user(&s->ledger, user); at; at = at->next)
+        count++;
+    struct client **kicked = mem_array(count + 1, sizeof(struct client *));
+    count = 0;
+    for (struct session *at = ledger_user(&s->ledger, user); at; at = at->next)
+        if (at->owner && (device.len == 0 || span_equal(device, session_device(at))))
+            kicked[count++] = at->owner;
+    for (size_t i = 0; i < count; i++)
+        client_kick(s, kicked[i]);
+    free(kicked);
+    if (device.len == 0)
+        watchers_kick(s, user);
+}
+
+void clients_drain_begin(struct server *s)
+{
+    for (struct list *at = s->clients.next; at != &s->clients; at = at->next) {
+        struct client *c = list_entry(at, struct client, link);
+        if (!c->session)
+            continue;
+        session_drain(&s->ledger, c->session);
+        abandon_session(c);
+    }
+    store_dirty(s);
+}
+
+size_t clients_drain(struct server *s, size_t most)
+{
+    struct list *at = s->clients.next;
+    size_t left = 0;
+    while (at != &s->clients) {
+        struct client *c = list_entry(at, struct client, link);
+        at = at->next;
+        left++;
+        if (c->closing || most == 0)
+            continue;
+        most--;
+        client_close(s, c, CLOSE_RESTART, "Service restart", "disconnected");
+    }
+    return left;
+}

@@ -1,0 +1,125 @@
+/* The whole of presence-ws: what the parts share. One per process; the parts are
+ *   client.c   a connection: messages in, session rules
+ *   watcher.c  viewers: changes out
+ *   store.c    Redis: the asserter and the follower on the links
+ *   health.c   /healthz, /readyz, /metrics
+ *   main.c     start, signals, drain */
+#ifndef PRESENCE_WS_SERVER_H
+#define PRESENCE_WS_SERVER_H
+
+#include "base/wheel.h"
+#include "config.h"
+#include "net/redis_link.h"
+#include "net/websocket.h"
+#include "presence/feed.h"
+#include "presence/ledger.h"
+#include "store/asserter.h"
+#include "store/follower.h"
+#include "store/keys.h"
+
+struct server;
+
+/* What a pending answer belongs to; one of each may be under way. */
+struct request {
+    struct server *server;
+    int tag;
+};
+
+struct server {
+    struct config config;
+    int argc;
+    char **argv;
+    char node[DAEMON_NODE_ID_SIZE];
+    char address[128];
+    struct loop *loop;
+    struct listen_set listen;
+    struct listener *listener;
+    struct gate *gate;
+    struct token_keys *keys;
+    struct websocket_endpoint *endpoint;
+    struct wheel wheel;
+    struct loop_timer *wheel_timer; /* advances the wheel, ticks the store's machines */
+    struct map addresses;           /* connections by address, for max_per_address */
+    struct list clients;
+    size_t phones;
+
+    /* Redis. */
+    struct redis_link *link;
+    struct redis_subscriber *subscriber;
+    struct store store;
+    struct redis_time time;
+    struct ledger ledger;
+    struct asserter asserter;
+    struct follower follower;
+    struct request asserter_requests[ASSERTER_TAGS], follower_requests[FOLLOWER_TAGS];
+    struct loop_task *flush_task;  /* urgent operations: before the loop waits */
+    struct loop_timer *beat_timer; /* beats gather for a moment */
+    int64_t beat_gather_ms;
+    char updates_channel[KEYS_CHANNEL_SIZE], control_channel[KEYS_CHANNEL_SIZE];
+    int64_t online; /* users, as Redis last said; -1: not yet */
+
+    /* Viewers. */
+    struct feed feed;
+    struct list watchers;
+    size_t watcher_count;
+    struct loop_task *tell_task;
+    struct loop_timer *window_timer;
+    int64_t told_ms;   /* the last flush */
+    uint64_t observed; /* entries whose latency was taken */
+
+    bool draining;
+    int64_t drain_until_ms;
+    int exit_code;
+};
+
+/* store.c */
+void store_start(struct server *s);
+void store_stop(struct server *s);
+void store_tick(struct server *s, int64_t now_ms);
+/* The ledger has something to say: at once, or with the next gathering. */
+void store_dirty(struct server *s);
+int store_follower_send(void *arg, enum follower_tag tag, struct span command);
+bool store_up(const struct server *s);
+
+/* watcher.c */
+struct watcher;
+struct client;
+void watchers_start(struct server *s);
+void watchers_stop(struct server *s);
+/* Whether a viewer could be served: a roster was loaded once, or can be now. */
+bool watchers_admissible(const struct server *s);
+size_t watchers_of_user(const struct server *s, struct span user);
+/* Dashboards see something at once; phones, when they ask (message 33). The token's groups bound what is
+ * seen. */
+struct watcher *watcher_create(struct server *s, struct client *client, struct gate_request *request);
+void watcher_destroy(struct server *s, struct watcher *w);
+/* A message 33. */
+void watcher_subscribe(struct server *s, struct watcher *w, const struct subscribe *subscribe);
+void watcher_writable(struct server *s, struct watcher *w);
+/* In the middle of a snapshot's frame nothing else may be sent. */
+bool watcher_in_frame(const struct watcher *w);
+/* When to give up a viewer whose socket takes nothing; INT64_MAX: it takes. */
+int64_t watcher_stuck_at(const struct server *s, const struct watcher *w);
+void watchers_kick(struct server *s, struct span user);
+extern const struct follower_hooks watcher_hooks_of_follower;
+
+/* client.c */
+extern const struct websocket_hooks client_hooks;
+int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal);
+/* presence:control's kick: a user's connections, or those of one device. */
+void clients_kick(struct server *s, struct span user, struct span device);
+/* All sessions live on for the drain grace. */
+void clients_drain_begin(struct server *s);
+/* Closes up to `most` connections for a restart; returns how many are left. */
+size_t clients_drain(struct server *s, size_t most);
+void client_kick(struct server *s, struct client *c);
+void client_close(struct server *s, struct client *c, unsigned code, const char *reason,
+                  const char *session_reason);
+/* Sends to a client; false when it is gone. *ret_full: wait for writable. */
+bool client_write(struct client *c, struct span bytes, bool *ret_full);
+
+/* health.c */
+int health_serve(void *arg, struct span path, struct bytes *body, const char **content_type);
+void health_refused(void *arg, int status, const char *reason, const char *peer);
+
+#endif

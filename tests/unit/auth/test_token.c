@@ -29,6 +29,7 @@ enum by {
     BY_OTHER_RSA,
     BY_P256,
     BY_P256_DER,
+    BY_P256_AND_MORE,
     BY_OTHER_P256,
     BY_ED25519,
     BY_OTHER_ED25519,
@@ -67,6 +68,10 @@ static void signature_write(enum by by, struct span text, struct bytes *out)
     case BY_OTHER_RSA: signer_sign(f.other_rsa, EVP_sha256(), text, out); break;
     case BY_P256: signer_sign_raw(f.p256, text, out); break;
     case BY_P256_DER: signer_sign(f.p256, EVP_sha256(), text, out); break;
+    case BY_P256_AND_MORE:
+        signer_sign_raw(f.p256, text, out);
+        bytes_append_char(out, 0);
+        break;
     case BY_OTHER_P256: signer_sign_raw(f.other_p256, text, out); break;
     case BY_ED25519: signer_sign(f.ed25519, NULL, text, out); break;
     case BY_OTHER_ED25519: signer_sign(f.other_ed25519, NULL, text, out); break;
@@ -148,6 +153,7 @@ static const struct signed_row signed_rows[] = {
     {"alg number", HELD_BOTH, SPAN("{\"alg\":256}"), SPAN(USER), BY_HS256, TOKEN_ALGORITHM},
     /* Signatures of a wrong shape. */
     {"ES256 as DER", HELD_PEM, ALG("ES256"), SPAN(USER), BY_P256_DER, TOKEN_SIGNATURE},
+    {"ES256 and a byte more", HELD_PEM, ALG("ES256"), SPAN(USER), BY_P256_AND_MORE, TOKEN_SIGNATURE},
     {"ES256 of zeros", HELD_PEM, ALG("ES256"), SPAN(USER), BY_ZEROS_64, TOKEN_SIGNATURE},
     {"ES256 of the order", HELD_PEM, ALG("ES256"), SPAN(USER), BY_ORDER_64, TOKEN_SIGNATURE},
     {"ES256 of a byte", HELD_PEM, ALG("ES256"), SPAN(USER), BY_ONE_BYTE, TOKEN_SIGNATURE},

@@ -104,6 +104,7 @@ static const struct row rows[] = {
     REFUSED("nbf text", "{\"uid\":\"a\",\"nbf\":\"1\"}", TOKEN_MALFORMED),
     {"iat", "{\"uid\":\"a\",\"iat\":1699999000}", TOKEN_OK, .user = "a", .issued_s = 1699999000},
     {"iat real", "{\"uid\":\"a\",\"iat\":1699999000.9}", TOKEN_OK, .user = "a", .issued_s = 1699999000},
+    {"iat real before 1970", "{\"uid\":\"a\",\"iat\":-1.5}", TOKEN_OK, .user = "a", .issued_s = -2},
     REFUSED("iat text", "{\"uid\":\"a\",\"iat\":\"now\"}", TOKEN_MALFORMED),
     REFUSED("expired before no user", "{\"exp\":1}", TOKEN_EXPIRED),
     /* Role. */
@@ -166,7 +167,7 @@ static struct token_keys *load(bool require_exp)
     return keys;
 }
 
-static enum token_result verify(bool require_exp, struct span payload, struct token *token)
+static enum token_result verify_at(int64_t now_s, bool require_exp, struct span payload, struct token *token)
 {
     bytes_auto text = BYTES_INIT;
     bytes_auto signature = BYTES_INIT;
@@ -175,9 +176,14 @@ static enum token_result verify(bool require_exp, struct span payload, struct to
     bytes_append_char(&text, '.');
     base64url_encode(bytes_span(&signature), &text);
     struct token_keys *keys = load(require_exp);
-    enum token_result result = token_verify(keys, bytes_span(&text), NOW, token);
+    enum token_result result = token_verify(keys, bytes_span(&text), now_s, token);
     token_keys_destroy(keys);
     return result;
+}
+
+static enum token_result verify(bool require_exp, struct span payload, struct token *token)
+{
+    return verify_at(NOW, require_exp, payload, token);
 }
 
 static void check_groups(const struct row *row, const struct token *token)
@@ -235,6 +241,13 @@ static void many_groups(void **state)
     assert_int_equal(verify_groups(GROUPS_MAX + 1, &token), TOKEN_GROUPS);
 }
 
+/* A clock that was never set, with the leeway, makes 1970 the present. */
+static void exp_0_by_a_lost_clock(void **state)
+{
+    struct token token;
+    assert_int_equal(verify_at(30, false, SPAN("{\"uid\":\"a\",\"exp\":0}"), &token), TOKEN_EXPIRED);
+}
+
 static void finish_twice(void **state)
 {
     struct token token;
@@ -255,14 +268,17 @@ static void every_result_has_its_text(void **state)
     assert_non_null(strstr(token_result_text(TOKEN_WITHOUT_EXP), "JWT_REQUIRE_EXP"));
 }
 
+#define OTHERS 4
+
 int main(void)
 {
-    struct CMUnitTest tests[ROWS + 3] = {
+    struct CMUnitTest tests[ROWS + OTHERS] = {
         cmocka_unit_test(many_groups),
         cmocka_unit_test(finish_twice),
+        cmocka_unit_test(exp_0_by_a_lost_clock),
         cmocka_unit_test(every_result_has_its_text),
     };
     for (size_t i = 0; i < ROWS; i++)
-        tests[i + 3] = (struct CMUnitTest){rows[i].name, check_row, NULL, NULL, (void *)&rows[i]};
+        tests[i + OTHERS] = (struct CMUnitTest){rows[i].name, check_row, NULL, NULL, (void *)&rows[i]};
     return cmocka_run_group_tests_name("token claims", tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@
 
 /* Since 1970; follows the wall clock with its jumps. */
 int64_t clock_wall_ms(void);
-/* Since some fixed point; never jumps, stands still while the machine sleeps (CLOCK_MONOTONIC, as in libuv). */
+/* Since some fixed point; never jumps, stands still while the machine sleeps (CLOCK_MONOTONIC, as in libuv).
+ */
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 

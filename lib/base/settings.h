@@ -84,8 +84,8 @@ enum settings_outcome settings_load(const struct setting_table *tables, size_t c
 void settings_finish(const struct setting_table *tables, size_t count, void *config);
 /* The options part of --help, aligned, with environment names, defaults and bounds. */
 void settings_help(const struct setting_table *tables, size_t count, struct bytes *out);
-/* `KEY=value` of each setting as it stands, secrets as `***`; for --check-config. But for the secrets it can
- * be read back as a file. Settings that have a flag only are left out. */
+/* `KEY=value` of each setting as it stands, secrets as a comment `# KEY=***`; for --check-config. But for the
+ * secrets it can be read back as a file. Settings that have a flag only are left out. */
 void settings_show(const struct setting_table *tables, size_t count, const void *config, struct bytes *out);
 /* "60", "250ms" …: 0, or -1. Shared with scenario files and commands. */
 int duration_parse(struct span text, int64_t *ret_ms);

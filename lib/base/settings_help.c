@@ -146,6 +146,7 @@ static void append_shown(struct span text, struct bytes *out)
         bytes_append_char(out, '"');
 }
 
+/* A secret stands in a comment, so that nobody who makes a file of this ends with "***" for a key. */
 static void show_row(const struct setting *row, const void *field, struct bytes *out)
 {
     bytes_auto value = BYTES_INIT;
@@ -153,11 +154,12 @@ static void show_row(const struct setting *row, const void *field, struct bytes 
     if (!row->env)
         return;
     setting_format(row, field, &value);
+    if (row->secret && value.len) {
+        bytes_printf(out, "# %s=***\n", row->env);
+        return;
+    }
     bytes_printf(out, "%s=", row->env);
-    if (row->secret && value.len)
-        bytes_append_text(out, "***");
-    else
-        append_shown(bytes_span(&value), out);
+    append_shown(bytes_span(&value), out);
     bytes_append_char(out, '\n');
 }
 

@@ -33,6 +33,7 @@ struct config {
     bool reuseport;
     char *groups;
     char *secret;
+    int64_t pin;
     struct link link;
 };
 
@@ -102,6 +103,14 @@ static const struct setting own_rows[] = {
      .secret = true,
      .from_file = true,
      .help = "signs tokens"},
+    {.flag = "pin", /* not taken: it is a secret */
+     .env = "PIN",
+     .type = SETTING_INT,
+     .offset = offsetof(struct config, pin),
+     .min = 1000,
+     .max = 9999,
+     .secret = true,
+     .help = "opens the door"},
 };
 static const struct setting link_rows[] = {
     {.flag = "redis-host",

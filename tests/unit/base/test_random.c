@@ -33,11 +33,14 @@ static void test_below(void **state)
 {
     static const uint64_t bounds[] = {1,         2, 3, 10, 1000, UINT64_C(1) << 63, (UINT64_C(1) << 63) + 1,
                                       UINT64_MAX};
-    unsigned seen[10] = {0};
+    unsigned seen[10] = {0}, low = 0;
     struct rng r;
 
     rng_init(&r, 5);
     assert_true(rng_below(&r, 0) == 0);
+    for (int run = 0; run < 10000; run++)
+        low += rng_below(&r, UINT64_C(3) << 62) < UINT64_C(1) << 62;
+    assert_in_range(low, 3100, 3570); /* 5000 without a skip */
     for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
         for (int run = 0; run < 1000; run++)
             assert_true(rng_below(&r, bounds[i]) < bounds[i]);

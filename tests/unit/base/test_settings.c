@@ -236,6 +236,7 @@ static void test_secrets(void **state)
         {"--redis-password=geheim", NULL, NULL, SETTINGS_USAGE, "REDIS_PASSWORD"},
         {"--password=geheim", NULL, NULL, SETTINGS_USAGE, "unknown flag --password"},
         {NULL, "SECRET_KEY=geheim", "SECRET_KEY_FILE=/etc/hostname", SETTINGS_BAD, "both"},
+        {NULL, "PIN=geheim", NULL, SETTINGS_BAD, "PIN: must be a whole number, 1000 to 9999"},
         {NULL, "SECRET_KEY=geheim", "PRESENCE_TTL=x", SETTINGS_BAD, "PRESENCE_TTL=x"},
     };
 

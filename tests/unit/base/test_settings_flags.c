@@ -36,6 +36,7 @@ static void test_flags(void **state)
         {{"--bogus", "--help"}, SETTINGS_USAGE, "unknown flag --bogus", NULL},
         {{"-x"}, SETTINGS_USAGE, "unknown flag -x", NULL},
         {{"-rx"}, SETTINGS_USAGE, "unknown flag -x", NULL},
+        {{"--pin=1234"}, SETTINGS_USAGE, "unknown flag --pin: a secret comes from PIN, never", NULL},
         {{"--tt=5"}, SETTINGS_USAGE, "unknown flag --tt", NULL},
         {{"--="}, SETTINGS_USAGE, "unknown flag --", NULL},
         {{"--ttl"}, SETTINGS_USAGE, "--ttl: a value is missing", NULL},
@@ -86,8 +87,9 @@ static void test_load_again(void **state)
     run_finish(&r);
 }
 
-static const char *const shown_env[] = {"PRESENCE_TTL=90", "SECRET_KEY=geheim", "GROUPS= a\nb",
-                                        "LOG_LEVEL=debug", "REDIS_HOST='x'",    NULL};
+static const char *const shown_env[] = {
+    "PRESENCE_TTL=90", "PIN=1234", "SECRET_KEY=geheim", "GROUPS= a\nb", "LOG_LEVEL=debug",
+    "REDIS_HOST='x'",  NULL};
 
 static void test_show(void **state)
 {
@@ -103,16 +105,18 @@ static void test_show(void **state)
                                           "PRESENCE_ENABLED=true\n"
                                           "REUSE=false\n"
                                           "GROUPS=\" a?b\"\n"
-                                          "SECRET_KEY=***\n"
+                                          "# SECRET_KEY=***\n"
+                                          "# PIN=***\n"
                                           "REDIS_HOST=\"'x'\"\n"
                                           "REDIS_PORT=6379\n"
                                           "REDIS_PASSWORD=\n");
     run_finish(&r);
 }
 
-/* What --check-config shows is a file that says the same. */
+/* What --check-config shows is a file that says the same, but for the secrets. */
 static void test_show_reads_back(void **state)
 {
+    static const char *const secrets[] = {"SECRET_KEY=geheim", "PIN=1234", NULL};
     const char *args[] = {"--config", file_path, NULL};
     bytes_auto first = BYTES_INIT, second = BYTES_INIT;
     struct run r;
@@ -121,7 +125,7 @@ static void test_show_reads_back(void **state)
     settings_show(tables, TABLES, &r.config, &first);
     run_finish(&r);
     write_file(file_path, first.data, first.len);
-    run_load(&r, args, NULL);
+    run_load(&r, args, secrets);
     assert_int_equal(r.outcome, SETTINGS_OK);
     settings_show(tables, TABLES, &r.config, &second);
     run_finish(&r);
@@ -148,6 +152,7 @@ static void test_help(void **state)
         if (!strstr(bytes_text(&out), says[i]))
             fail_msg("no '%s' in:\n%s", says[i], out.data);
     assert_null(strstr(out.data, "--secret"));
+    assert_null(strstr(out.data, "--pin"));
 }
 
 int main(void)

@@ -56,7 +56,8 @@ static int read_text(const json_t *root, const char *key, struct span *ret)
     return 0;
 }
 
-/* A number, or its decimal text: what a script's JSON encoder rounds above 14 digits is sent as text. */
+/* A number, or its decimal text: what a script's JSON encoder rounds above 14 digits is sent as text. Redis
+ * counts to INT64_MAX. */
 static int read_rev(const json_t *root, uint64_t *ret)
 {
     const json_t *value = json_object_get(root, "rev");
@@ -64,7 +65,7 @@ static int read_rev(const json_t *root, uint64_t *ret)
     if (jsontext_is_nothing(value))
         return 0;
     if (json_is_string(value))
-        return span_to_u64(jsontext_span(value), UINT64_MAX, ret);
+        return span_to_u64(jsontext_span(value), INT64_MAX, ret);
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return -1;
     *ret = (uint64_t)json_integer_value(value);

@@ -132,7 +132,9 @@ static int read_json(struct span message, struct bytes *scratch, struct heartbea
         return -1;
     if (json_is_string(shape.from))
         h->from = (struct span){scratch->data, from_len};
-    h->metadata = (struct span){scratch->data + from_len, scratch->len - from_len};
+    h->metadata = SPAN_NONE;
+    if (scratch->len > from_len)
+        h->metadata = (struct span){scratch->data + from_len, scratch->len - from_len};
     return 0;
 }
 

@@ -6,8 +6,9 @@
  *
  * Reading takes hostile bytes: no allocation by declared sizes, an item budget, nesting to 16, no recursion
  * without bound. MessagePack is read by a bounded cursor of our own, since msgpack-c's unpacker trusts
- * declared sizes; it is written with msgpack-c. The server writes only nil, bool, unsigned integers, strings,
- * arrays and maps with string keys; times are MessagePack uint64 (0xcf). Pure: no I/O, no clock. */
+ * declared sizes; it is written with msgpack-c, but for what is written once per change or user (put.h). The
+ * server writes only nil, bool, unsigned integers, strings, arrays and maps with string keys; times are
+ * MessagePack uint64 (0xcf). Pure: no I/O, no clock. */
 #ifndef WIRE_MESSAGE_H
 #define WIRE_MESSAGE_H
 

@@ -1,7 +1,7 @@
 #include "wire/metadata.h"
 
-#include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #define REAL_DIGITS 15 /* what a double surely keeps, so that 0.1 stays 0.1 */
 
@@ -20,13 +20,37 @@ static int write_array(struct cursor *c, uint32_t count, unsigned depth, struct 
     return 0;
 }
 
+/* Readers of JSON refuse it (jansson) or cut there. */
+static bool has_nul(struct span text)
+{
+    return text.len && memchr(text.data, '\0', text.len);
+}
+
+/* Whether a map that starts at `c` has the key among its first `count` ones: walked again, since nothing is
+ * kept. */
+static bool has_key(struct cursor c, uint32_t count, unsigned depth, struct span key)
+{
+    struct cursor_value v;
+
+    while (count--) {
+        if (cursor_next(&c, &v) != CURSOR_OK || cursor_is_text(&v, key))
+            return true;
+        if (cursor_skip(&c, depth) != CURSOR_OK)
+            return true;
+    }
+    return false;
+}
+
+/* As in JSON, a key is valid UTF-8 and stands once. */
 static int write_map(struct cursor *c, uint32_t count, unsigned depth, struct bytes *out)
 {
+    const struct cursor start = *c;
     struct cursor_value key;
 
     bytes_append_char(out, '{');
     for (uint32_t i = 0; i < count; i++) {
-        if (cursor_next(c, &key) != CURSOR_OK || key.kind != CURSOR_STR)
+        if (cursor_next(c, &key) != CURSOR_OK || key.kind != CURSOR_STR || has_nul(key.text) ||
+            !utf8_valid(key.text) || has_key(start, i, depth, key.text))
             return -1;
         if (i)
             bytes_append_char(out, ',');
@@ -75,6 +99,8 @@ static int write_value(struct cursor *c, unsigned depth, struct bytes *out)
         return -1;
     if (v.kind >= CURSOR_ARRAY)
         return write_container(c, &v, depth, out);
+    if (v.kind == CURSOR_STR && has_nul(v.text))
+        return -1;
     write_scalar(&v, out);
     return out->len > METADATA_SIZE_MAX ? -1 : 0;
 }

@@ -1,6 +1,8 @@
 /* The metadata of a heartbeat as compact JSON of at most METADATA_SIZE_MAX bytes, whatever it came as.
  *
- * What JSON cannot carry (NaN, binary, extensions) becomes null, as JSON.stringify does it. */
+ * What JSON cannot carry (NaN, binary, extensions) becomes null, as JSON.stringify does it. What is refused
+ * in JSON is refused in MessagePack too: a NUL in a text, a key twice; so the result always reads as JSON
+ * again. */
 #ifndef WIRE_METADATA_H
 #define WIRE_METADATA_H
 

@@ -36,7 +36,7 @@ static int read_batch(const json_t *value, struct subscribe *s)
 static int read_rev(const json_t *value, struct subscribe *s)
 {
     if (json_is_string(value))
-        return span_to_u64(jsontext_span(value), UINT64_MAX, &s->since_rev);
+        return span_to_u64(jsontext_span(value), INT64_MAX, &s->since_rev);
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return -1;
     s->since_rev = (uint64_t)json_integer_value(value);

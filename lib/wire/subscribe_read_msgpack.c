@@ -54,8 +54,8 @@ static int take_batch(struct cursor *c, struct subscribe *s)
 static int take_rev(const struct cursor_value *v, struct subscribe *s)
 {
     if (v->kind == CURSOR_STR)
-        return span_to_u64(v->text, UINT64_MAX, &s->since_rev);
-    if (v->kind != CURSOR_UINT64 && (v->kind != CURSOR_INT || v->number < 0))
+        return span_to_u64(v->text, INT64_MAX, &s->since_rev);
+    if (v->kind != CURSOR_INT || v->number < 0)
         return -1;
     s->since_rev = (uint64_t)v->number;
     return 0;

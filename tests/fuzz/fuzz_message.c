@@ -1,0 +1,110 @@
+/* What a phone or dashboard sends: any bytes, read as both encodings. */
+#include "wire/jsontext.h"
+#include "wire/message.h"
+
+#include <msgpack.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static bool within(struct span part, struct span whole)
+{
+    return part.len == 0 ||
+           (whole.len != 0 && part.data >= whole.data && part.data + part.len <= whole.data + whole.len);
+}
+
+/* msgpack-c is no judge of hostile sizes, but what was accepted here it must accept whole. */
+static void require_msgpack(struct span message)
+{
+    msgpack_unpacked unpacked;
+    size_t at = 0;
+
+    msgpack_unpacked_init(&unpacked);
+    require(msgpack_unpack_next(&unpacked, message.data, message.len, &at) == MSGPACK_UNPACK_SUCCESS);
+    require(at == message.len);
+    msgpack_unpacked_destroy(&unpacked);
+}
+
+static void require_type(enum encoding encoding, struct span message, int64_t expected)
+{
+    struct span head = {message.data, message.len < 64 ? message.len : 64};
+    int64_t type = 0;
+
+    require(message_peek(encoding, head, &type) == MESSAGE_OK && type == expected);
+    if (encoding == ENCODING_MSGPACK)
+        require_msgpack(message);
+}
+
+static void require_metadata(struct span metadata)
+{
+    json_t *value;
+
+    if (metadata.len == 0)
+        return;
+    require(metadata.len <= METADATA_SIZE_MAX);
+    value = jsontext_load(metadata);
+    require(json_is_object(value));
+    json_decref(value);
+}
+
+static void try_heartbeat(enum encoding encoding, struct span message)
+{
+    bytes_auto scratch = BYTES_INIT;
+    struct heartbeat h;
+
+    if (message_read_heartbeat(encoding, message, &scratch, &h) != MESSAGE_OK)
+        return;
+    /* JSON may hold its type behind more white space than a head may have. */
+    if (encoding == ENCODING_MSGPACK)
+        require_type(encoding, message, MESSAGE_HEARTBEAT);
+    require(within(h.from, message) || within(h.from, bytes_span(&scratch)) || h.from.data == h.from_text);
+    require(h.timestamp_ms >= 0);
+    require_metadata(h.metadata);
+}
+
+static void require_ids(const struct span *ids, size_t count, size_t max, struct span text)
+{
+    require(count <= max);
+    for (size_t i = 0; i < count; i++)
+        require(user_id_valid(ids[i]) && within(ids[i], text));
+}
+
+static void try_subscribe(enum encoding encoding, struct span message)
+{
+    struct subscribe s;
+
+    if (message_read_subscribe(encoding, message, &s) != MESSAGE_OK)
+        return;
+    if (encoding == ENCODING_MSGPACK)
+        require_type(encoding, message, MESSAGE_SUBSCRIBE);
+    require_ids(s.groups, s.group_count, GROUPS_MAX, bytes_span(&s.text));
+    require_ids(s.users, s.user_count, SUBSCRIBE_USERS_MAX, bytes_span(&s.text));
+    require(!s.has_since || within(s.since_epoch, bytes_span(&s.text)));
+    subscribe_finish(&s);
+}
+
+/* A head of 64 bytes or more never asks for more. */
+static void try_peek(enum encoding encoding, struct span message)
+{
+    int64_t type;
+
+    require(message_peek(encoding, message, &type) != MESSAGE_MORE || message.len < 64);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct span message = {(const char *)data, size};
+
+    for (int encoding = 0; encoding < ENCODINGS; encoding++) {
+        try_peek(encoding, message);
+        try_heartbeat(encoding, message);
+        try_subscribe(encoding, message);
+    }
+    return 0;
+}

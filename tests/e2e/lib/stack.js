@@ -1,0 +1,150 @@
+// A whole installation for one test: its own Redis on a unix socket in its own directory, and the daemons asked for. Everything it
+// started ends with the test; logs are shown only when the test failed.
+'use strict';
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const test = require('node:test');
+const Redis = require('ioredis');
+const jwt = require('jsonwebtoken');
+const { BIN, Process, run, until } = require('./process');
+const { Phone, Dashboard } = require('./clients');
+
+const SECRET = 'an-end-to-end-secret-of-32-bytes!!';
+
+class Stack {
+  constructor(settings) {
+    this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'presence-e2e-'));
+    this.socket = path.join(this.dir, 'redis.sock');
+    this.settings = settings;
+    this.processes = [];
+    this.clients = [];
+    this.servers = [];
+    this.expiryds = [];
+  }
+
+  get env() {
+    return {
+      PATH: process.env.PATH,
+      SECRET_KEY: SECRET,
+      REDIS_URL: `unix://${this.socket}`,
+      PRESENCE_TTL: '60s',
+      ASAN_OPTIONS: process.env.ASAN_OPTIONS || '',
+      ...this.settings,
+    };
+  }
+
+  start(command, args = [], env = {}) {
+    const child = new Process(command, args, { env: { ...this.env, ...env }, cwd: this.dir });
+    this.processes.push(child);
+    return child;
+  }
+
+  async startRedis(args = []) {
+    this.redisProcess = this.start('redis-server', ['--port', '0', '--unixsocket', this.socket, '--save', '', '--dir', this.dir,
+      '--dbfilename', 'dump.rdb', ...args]);
+    await this.redisProcess.printed(/eady to accept connections/);
+    if (!this.redis) {
+      this.redis = new Redis({ path: this.socket, retryStrategy: () => 20, maxRetriesPerRequest: null });
+      this.redis.on('error', () => {});
+    }
+    await until(async () => (await this.redis.ping().catch(() => '')) === 'PONG', 'Redis answers');
+    return this.redisProcess;
+  }
+
+  // Daemons listen on a port of the kernel's choice and say which in their log.
+  async startDaemon(name, variable, env = {}) {
+    const child = this.start(path.join(BIN, name), [], { [variable]: '127.0.0.1:0', ...env });
+    child.port = Number((await child.printed(/listening address=127\.0\.0\.1:(\d+)/))[1]);
+    child.url = `http://127.0.0.1:${child.port}`;
+    return child;
+  }
+
+  async startServer(env) {
+    const server = await this.startDaemon('presence-ws', 'PRESENCE_WS_LISTEN', env);
+    this.servers.push(server);
+    return server;
+  }
+
+  async startExpiryd(env) {
+    const expiryd = await this.startDaemon('presence-expiryd', 'PRESENCE_EXPIRYD_LISTEN', env);
+    this.expiryds.push(expiryd);
+    return expiryd;
+  }
+
+  async startApi(env) {
+    this.api = await this.startDaemon('presence-api', 'PRESENCE_API_LISTEN', env);
+    return this.api;
+  }
+
+  ctl(...args) {
+    return run(path.join(BIN, 'presence-ctl'), args, { env: { ...this.env } });
+  }
+
+  // A token as the users' own backend makes it.
+  token(user, role, claims = {}, options = {}) {
+    return jwt.sign({ uid: user, ...(role && { role }), ...claims }, SECRET, { algorithm: 'HS256', ...options });
+  }
+
+  // A phone that is connected; options: server (index or process), device, claims, encoding.
+  async phone(user, options = {}) { return this.connect(Phone, user, { role: 'mobile', ...options }); }
+
+  // A dashboard that has its first snapshot.
+  async dashboard(options = {}) {
+    const dashboard = await this.connect(Dashboard, options.user || 'admin', { role: 'web', ...options });
+    if (options.wait !== false) await until(() => dashboard.snapshots.length > 0, 'the first snapshot');
+    return dashboard;
+  }
+
+  async connect(Client, user, options) {
+    const server = typeof options.server === 'object' ? options.server : this.servers[options.server || 0];
+    const token = options.token || this.token(user, options.role, options.claims);
+    const client = new Client({ url: `ws://127.0.0.1:${server.port}${options.path || '/'}`, user, token, ...options });
+    this.clients.push(client);
+    await client.opened;
+    return client;
+  }
+
+  // What Redis says: the published state.
+  async online() { return (await this.redis.zrange('presence:due', 0, -1)).sort(); }
+
+  async end(failed) {
+    for (const client of this.clients) client.terminate();
+    for (const child of this.processes) child.signal('SIGCONT');
+    for (const child of this.processes) if (child !== this.redisProcess) child.signal('SIGTERM');
+    const limit = new Promise((resolve) => setTimeout(resolve, 8000).unref());
+    await Promise.race([Promise.all(this.processes.filter((p) => p !== this.redisProcess).map((p) => p.exited)), limit]);
+    if (this.redis) this.redis.disconnect();
+    for (const child of this.processes) await child.kill();
+    if (failed || this.crashed()) for (const child of this.processes) console.error(`--- ${child.name} ${child.pid}\n${child.output}`);
+    fs.rmSync(this.dir, { recursive: true, force: true });
+    if (this.crashed()) throw new Error(`a sanitizer or an abort ended ${this.crashed().name}`);
+  }
+
+  crashed() {
+    return this.processes.find((p) => /ERROR: \w+Sanitizer|runtime error:|Assertion .* failed/.test(p.output));
+  }
+}
+
+// stack(t, {servers, expiryds, api, env}): started, and ended with the test.
+async function stack(t, { servers = 1, expiryds = 0, api = false, redis = [], env = {} } = {}) {
+  const s = new Stack(env);
+  // node:test tells a hook nothing of the outcome: scenario() does.
+  t.after(() => s.end(t.failed));
+  await s.startRedis(redis);
+  for (let i = 0; i < servers; i++) await s.startServer();
+  for (let i = 0; i < expiryds; i++) await s.startExpiryd();
+  if (api) await s.startApi();
+  return s;
+}
+
+// test(name, options, async (t, s) => …) with a stack of its own; a failure shows the logs.
+function scenario(name, options, body) {
+  test(name, { timeout: 120000 }, async (t) => {
+    t.failed = true;
+    await body(await stack(t, options), t);
+    t.failed = false;
+  });
+}
+
+module.exports = { scenario, stack, Stack, SECRET, until };

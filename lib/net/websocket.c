@@ -1,191 +1,69 @@
-#include "net/websocket.h"
+#include "net/websocket_inner.h"
 
-#include "base/list.h"
-#include "base/log.h"
-#include "base/mem.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
-#include <libwebsockets.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <uv.h>
 
-#define CLOSE_WAIT_MS  2000
-#define TICK_MS        100
-#define FILES_MAX      1000000
-#define RECEIVE_BUFFER 128 /* what a connection holds for it; control frames need 125 */
-#define TRANSMIT_MAX                                                                                         \
-    (1 << 30)                /* never cut a write: the default is a send() for each receive buffer's size    \
-                              */
-#define SERVICE_BUFFER 16384 /* the answer to an upgrade is built there, with the subprotocol in it */
-#define HEADER_POOL    2     /* an adoption needs one, and is over before the next */
-#define DESTROY_TURNS  64
+#define GATHER_MAX 4096 /* up to here one copy is cheaper than a second send() */
 
-enum websocket_flag {
-    FLAG_OPEN = 1 << 0,   /* counted, `closed` is owed */
-    FLAG_FULL = 1 << 1,   /* `writable` is owed */
-    FLAG_ENDING = 1 << 2, /* `end` is decided: nothing goes out any more, nothing that comes in counts */
-    FLAG_CLOSE = 1 << 3,  /* our close frame is out */
-    FLAG_UNIX = 1 << 4,
-    FLAG_IPV4 = 1 << 5,
-};
-
-/* The library's per-session data: lives as long as its wsi. Every byte counts ten thousandfold. */
-struct websocket {
-    struct lws *wsi;
-    void *owner;
-    struct ending *ending; /* NULL while nothing ends it */
-    uint8_t flags;
-    uint8_t end; /* enum websocket_end */
-    uint8_t peer[16];
-};
-
-/* A connection on its way out: until its deadline, or until the turn ends and it can be killed outside its
- * callbacks. */
-struct ending {
-    struct list link;
-    struct websocket *ws;
-    int64_t due_ms;
-};
-
-struct websocket_endpoint {
-    struct loop *loop;
-    struct websocket_hooks hooks;
-    void *arg;
-    struct lws_context *context;
-    struct lws_vhost *vhost;
-    struct loop_timer *timer;
-    struct loop_task *killer;
-    struct list closing, doomed; /* struct ending; closing in order of deadline */
-    size_t count;
-    bool destroying;
-    /* What the connection being born in websocket_adopt needs: its callbacks run within that call. */
-    struct {
-        struct gate_request *request;
-        const char *protocol;
-        bool opened;
-    } pending;
-    char peer_text[INET6_ADDRSTRLEN];
-};
-
-static struct websocket_endpoint *endpoint_of(struct lws *wsi)
+struct websocket_endpoint *websocket_endpoint_of(struct lws *wsi)
 {
     return lws_context_user(lws_get_context(wsi));
-}
-
-static struct ending *ending_of(struct websocket *ws)
-{
-    if (!ws->ending) {
-        ws->ending = mem_zalloc(sizeof(*ws->ending));
-        list_init(&ws->ending->link);
-        ws->ending->ws = ws;
-    }
-    return ws->ending;
-}
-
-static void ending_free(struct websocket *ws)
-{
-    if (!ws->ending)
-        return;
-    list_remove(&ws->ending->link);
-    free(ws->ending);
-    ws->ending = NULL;
-}
-
-static void await_close(struct websocket *ws)
-{
-    struct websocket_endpoint *e = endpoint_of(ws->wsi);
-    struct ending *ending = ending_of(ws);
-
-    if (list_linked(&ending->link))
-        return;
-    ending->due_ms = loop_now_ms(e->loop) + CLOSE_WAIT_MS;
-    list_append(&e->closing, &ending->link);
-    if (!loop_timer_active(e->timer))
-        loop_timer_start(e->timer, TICK_MS, TICK_MS);
-}
-
-/* Ends it outside its callbacks, where alone the library allows that. */
-static void doom(struct websocket *ws)
-{
-    struct websocket_endpoint *e = endpoint_of(ws->wsi);
-    struct ending *ending = ending_of(ws);
-
-    list_remove(&ending->link);
-    list_append(&e->doomed, &ending->link);
-    loop_task_want(e->killer);
-}
-
-/* The library flushes politely before it closes, unless a write has failed: so make one fail. */
-static void cut(struct websocket *ws)
-{
-    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    int fd = lws_get_socket_fd(ws->wsi);
-    unsigned char nothing[LWS_PRE + 1] = {0};
-
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-    shutdown(fd, SHUT_RDWR);
-    lws_write(ws->wsi, nothing + LWS_PRE, 1, LWS_WRITE_RAW);
-}
-
-static void on_kill(void *arg)
-{
-    struct websocket_endpoint *e = arg;
-
-    while (!list_empty(&e->doomed)) {
-        struct websocket *ws = list_entry(e->doomed.next, struct ending, link)->ws;
-        ending_free(ws);
-        cut(ws);
-        lws_set_timeout(ws->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
-    }
-}
-
-static void on_timer(void *arg)
-{
-    struct websocket_endpoint *e = arg;
-    int64_t now = loop_now_ms(e->loop);
-
-    while (!list_empty(&e->closing)) {
-        struct ending *ending = list_entry(e->closing.next, struct ending, link);
-        if (ending->due_ms > now)
-            return;
-        doom(ending->ws);
-    }
-    loop_timer_stop(e->timer);
-}
-
-/* What came first counts. */
-static void settle(struct websocket *ws, enum websocket_end end)
-{
-    if (!(ws->flags & FLAG_ENDING))
-        ws->end = (uint8_t)end;
-    ws->flags |= FLAG_ENDING;
-}
-
-static enum websocket_end end_by_error(int error)
-{
-    return error == ECONNRESET || error == EPIPE || error == ENOTCONN ? WEBSOCKET_PEER : WEBSOCKET_DROPPED;
 }
 
 static enum websocket_written raw_write(struct websocket *ws, struct span frames)
 {
     /* The library takes no const, and does not write to a raw buffer. */
-    if (lws_write(ws->wsi, (unsigned char *)(uintptr_t)frames.data, frames.len, LWS_WRITE_RAW) < 0) {
-        settle(ws, end_by_error(errno));
-        doom(ws);
+    if (frames.len > 0 &&
+        lws_write(ws->wsi, (unsigned char *)(uintptr_t)frames.data, frames.len, LWS_WRITE_RAW) < 0) {
+        websocket_settle(ws, websocket_end_by_error(errno));
+        websocket_doom(ws);
         return WEBSOCKET_GONE;
     }
-    if (lws_partial_buffered(ws->wsi))
+    if (lws_partial_buffered(ws->wsi)) {
         ws->flags |= FLAG_FULL;
+        websocket_watch_full(ws);
+    }
     return ws->flags & FLAG_FULL ? WEBSOCKET_FULL : WEBSOCKET_SENT;
 }
 
 enum websocket_written websocket_write(struct websocket *ws, struct span frames)
 {
-    return ws->flags & FLAG_ENDING ? WEBSOCKET_GONE : raw_write(ws, frames);
+    if ((ws->flags & FLAG_ENDING) || websocket_endpoint_of(ws->wsi)->destroying)
+        return WEBSOCKET_GONE;
+    return raw_write(ws, frames);
+}
+
+static size_t gather(const struct span *parts, size_t count, char *out)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len)
+            memcpy(out + len, parts[i].data, parts[i].len);
+        len += parts[i].len;
+    }
+    return len;
+}
+
+enum websocket_written websocket_write_frame(struct websocket *ws, uint8_t first_byte,
+                                             const struct span *parts, size_t count)
+{
+    enum websocket_written written;
+    char small[GATHER_MAX];
+    uint8_t header[10];
+    size_t total = 0, len;
+
+    for (size_t i = 0; i < count; i++)
+        total += parts[i].len;
+    len = frame_header(first_byte, total, header);
+    memcpy(small, header, len);
+    if (total <= sizeof(small) - len)
+        return websocket_write(ws, (struct span){small, len + gather(parts, count, small + len)});
+    /* Nothing comes between writes of one call. */
+    written = websocket_write(ws, (struct span){small, len});
+    for (size_t i = 0; i < count && written != WEBSOCKET_GONE; i++)
+        written = websocket_write(ws, parts[i]);
+    return written;
 }
 
 bool websocket_ready(const struct websocket *ws)
@@ -202,25 +80,22 @@ void websocket_close(struct websocket *ws, unsigned code, const char *reason)
 {
     bytes_auto frame = BYTES_INIT;
 
-    if (ws->flags & FLAG_ENDING)
-        return;
     frame_write_close(code, reason, &frame);
-    if (raw_write(ws, bytes_span(&frame)) == WEBSOCKET_GONE)
+    if (websocket_write(ws, bytes_span(&frame)) == WEBSOCKET_GONE)
         return;
-    settle(ws, WEBSOCKET_CLOSED);
-    ws->flags |= FLAG_CLOSE;
-    await_close(ws);
+    websocket_settle(ws, WEBSOCKET_CLOSED);
+    websocket_watch_closing(ws);
 }
 
 void websocket_drop(struct websocket *ws)
 {
-    settle(ws, WEBSOCKET_DROPPED);
-    doom(ws);
+    websocket_settle(ws, WEBSOCKET_DROPPED);
+    websocket_doom(ws);
 }
 
 const char *websocket_peer(const struct websocket *ws)
 {
-    struct websocket_endpoint *e = endpoint_of(ws->wsi);
+    struct websocket_endpoint *e = websocket_endpoint_of(ws->wsi);
 
     if (ws->flags & FLAG_UNIX)
         return "unix";
@@ -238,7 +113,7 @@ static void set_peer(struct websocket *ws, const char *text)
 
 static int on_established(struct lws *wsi, struct websocket *ws)
 {
-    struct websocket_endpoint *e = endpoint_of(wsi);
+    struct websocket_endpoint *e = websocket_endpoint_of(wsi);
 
     if (!e->pending.request)
         return -1;
@@ -253,7 +128,7 @@ static int on_established(struct lws *wsi, struct websocket *ws)
 
 static int on_add_headers(struct lws *wsi, struct lws_process_html_args *args)
 {
-    const char *protocol = endpoint_of(wsi)->pending.protocol;
+    const char *protocol = websocket_endpoint_of(wsi)->pending.protocol;
     unsigned char *at = (unsigned char *)args->p, *end = at + args->max_len;
 
     if (!protocol || !*protocol)
@@ -267,7 +142,7 @@ static int on_add_headers(struct lws *wsi, struct lws_process_html_args *args)
 
 static void on_received(struct lws *wsi, struct websocket *ws, const char *data, size_t len)
 {
-    struct websocket_endpoint *e = endpoint_of(wsi);
+    struct websocket_endpoint *e = websocket_endpoint_of(wsi);
 
     if (ws->flags & FLAG_ENDING)
         return;
@@ -278,7 +153,7 @@ static void on_received(struct lws *wsi, struct websocket *ws, const char *data,
 
 static void on_pong(struct lws *wsi, struct websocket *ws)
 {
-    struct websocket_endpoint *e = endpoint_of(wsi);
+    struct websocket_endpoint *e = websocket_endpoint_of(wsi);
 
     if (!(ws->flags & FLAG_ENDING) && e->hooks.pong)
         e->hooks.pong(ws->owner);
@@ -286,11 +161,12 @@ static void on_pong(struct lws *wsi, struct websocket *ws)
 
 static void on_writable(struct lws *wsi, struct websocket *ws)
 {
-    struct websocket_endpoint *e = endpoint_of(wsi);
+    struct websocket_endpoint *e = websocket_endpoint_of(wsi);
 
     if (!(ws->flags & FLAG_FULL) || (ws->flags & FLAG_ENDING) || lws_partial_buffered(wsi))
         return;
     ws->flags &= (uint8_t)~FLAG_FULL;
+    websocket_unwatch(ws);
     if (e->hooks.writable)
         e->hooks.writable(ws->owner);
 }
@@ -319,28 +195,8 @@ static int on_peer_close(struct lws *wsi, struct websocket *ws, const unsigned c
     else
         bytes_append(&frame, "\x88\x00", 2);
     raw_write(ws, bytes_span(&frame));
-    settle(ws, WEBSOCKET_PEER);
+    websocket_settle(ws, WEBSOCKET_PEER);
     return -1;
-}
-
-/* What the socket says when neither side has said a word: a FIN, a reset, a timeout of TCP, or bytes the
- * library refused, which is not settled yet, so that a close frame can follow. */
-static enum websocket_end end_by_socket(struct lws *wsi, struct websocket *ws)
-{
-    int fd = lws_get_socket_fd(wsi), error = 0;
-    socklen_t size = sizeof(error);
-    char byte;
-    ssize_t n;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error) {
-        settle(ws, end_by_error(error));
-        return (enum websocket_end)ws->end;
-    }
-    n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n > 0 || (n < 0 && errno == EAGAIN))
-        return WEBSOCKET_CLOSED;
-    settle(ws, n == 0 ? WEBSOCKET_PEER : end_by_error(errno));
-    return (enum websocket_end)ws->end;
 }
 
 /* The library begins to close. After a broken rule its close frame goes out now, and it would wait for the
@@ -349,26 +205,26 @@ static void on_closing(struct lws *wsi, struct websocket *ws)
 {
     if (!(ws->flags & FLAG_OPEN) || (ws->flags & FLAG_ENDING))
         return;
-    if (endpoint_of(wsi)->destroying) {
-        settle(ws, WEBSOCKET_DROPPED);
+    if (websocket_endpoint_of(wsi)->destroying) {
+        websocket_settle(ws, WEBSOCKET_DROPPED);
     } else if (lws_get_close_length(wsi) > 0) {
-        settle(ws, WEBSOCKET_CLOSED);
-        await_close(ws);
-    } else if (end_by_socket(wsi, ws) == WEBSOCKET_CLOSED && ws->owner) {
+        websocket_settle(ws, WEBSOCKET_CLOSED);
+        websocket_watch_closing(ws);
+    } else if (websocket_end_by_socket(ws) == WEBSOCKET_CLOSED && ws->owner) {
         websocket_close(ws, 1002, "");
     }
 }
 
 static void on_closed(struct lws *wsi, struct websocket *ws)
 {
-    struct websocket_endpoint *e = endpoint_of(wsi);
+    struct websocket_endpoint *e = websocket_endpoint_of(wsi);
     void *owner;
 
     if (!ws || !(ws->flags & FLAG_OPEN))
         return;
     if (!(ws->flags & FLAG_ENDING))
-        settle(ws, e->destroying ? WEBSOCKET_DROPPED : end_by_socket(wsi, ws));
-    ending_free(ws);
+        websocket_settle(ws, e->destroying ? WEBSOCKET_DROPPED : websocket_end_by_socket(ws));
+    websocket_unwatch(ws);
     e->count--;
     owner = ws->owner;
     ws->owner = NULL;
@@ -377,7 +233,7 @@ static void on_closed(struct lws *wsi, struct websocket *ws)
         e->hooks.closed(owner, (enum websocket_end)ws->end);
 }
 
-static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+int websocket_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
     switch (reason) {
     case LWS_CALLBACK_ADD_HEADERS: return on_add_headers(wsi, in);
@@ -391,115 +247,4 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WSI_DESTROY: on_closed(wsi, user); return 0;
     default: return 0;
     }
-}
-
-static const struct lws_protocols protocols[] = {
-    {"", on_event, sizeof(struct websocket), RECEIVE_BUFFER, 0, NULL, TRANSMIT_MAX},
-    {NULL, NULL, 0, 0, 0, NULL, 0},
-};
-
-/* Its adoption of a socket with bytes is announced as an error, for each connection. */
-static void on_log(int level, const char *line)
-{
-    struct span text = span_of(line);
-
-    if (strstr(line, "calling service"))
-        return;
-    while (text.len > 0 && text.data[text.len - 1] == '\n')
-        text.len--;
-    if (level & LLL_ERR)
-        log_warn("libwebsockets", LOG_S("text", text));
-    else
-        log_debug("libwebsockets", LOG_S("text", text));
-}
-
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    /* Without a limit the library falls back to 2560. */
-    limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static int start_library(struct websocket_endpoint *e)
-{
-    /* Its own pings stand in one sorted list, 57 us an insert at 15,000 connections: ours are the program's
-     * business. */
-    static const lws_retry_bo_t no_pings;
-    struct lws_context_creation_info info = {0};
-    void *loops[1] = {loop_uv(e->loop)};
-
-    lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
-    info.port = CONTEXT_PORT_NO_LISTEN;
-    info.protocols = protocols;
-    info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
-    info.foreign_loops = loops;
-    info.max_http_header_pool2 = HEADER_POOL;
-    info.pt_serv_buf_size = SERVICE_BUFFER;
-    info.retry_and_idle_policy = &no_pings;
-    info.user = e;
-    e->context = lws_create_context(&info);
-    if (!e->context)
-        return -1;
-    info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
-    e->vhost = lws_create_vhost(e->context, &info);
-    return e->vhost ? 0 : -1;
-}
-
-struct websocket_endpoint *websocket_endpoint_create(struct loop *loop, const struct websocket_hooks *hooks,
-                                                     void *arg)
-{
-    struct websocket_endpoint *e = mem_zalloc(sizeof(*e));
-
-    e->loop = loop;
-    e->hooks = *hooks;
-    e->arg = arg;
-    list_init(&e->closing);
-    list_init(&e->doomed);
-    e->timer = loop_timer_create(loop, on_timer, e);
-    e->killer = loop_task_create(loop, on_kill, e);
-    raise_file_limit();
-    if (start_library(e)) {
-        websocket_endpoint_destroy(e);
-        return NULL;
-    }
-    return e;
-}
-
-int websocket_adopt(struct websocket_endpoint *e, int fd, struct gate_request *request,
-                    struct span synthetic_request, const char *protocol)
-{
-    e->pending.request = request;
-    e->pending.protocol = protocol;
-    e->pending.opened = false;
-    /* NULL comes back also for a connection that opened and closed within the call. */
-    lws_adopt_socket_vhost_readbuf(e->vhost, fd, synthetic_request.data, synthetic_request.len);
-    e->pending.request = NULL;
-    e->pending.protocol = NULL;
-    return e->pending.opened ? 0 : -1;
-}
-
-size_t websocket_count(const struct websocket_endpoint *e)
-{
-    return e->count;
-}
-
-void websocket_endpoint_destroy(struct websocket_endpoint *e)
-{
-    if (!e)
-        return;
-    e->destroying = true;
-    loop_timer_destroy(e->timer);
-    loop_task_destroy(e->killer);
-    if (e->context) {
-        lws_context_destroy(e->context);
-        /* On a foreign loop the library needs turns to let go of its handles, and a second call. */
-        for (int turn = 0; turn < DESTROY_TURNS && uv_run(loop_uv(e->loop), UV_RUN_NOWAIT); turn++)
-            ;
-        lws_context_destroy(e->context);
-    }
-    free(e);
 }

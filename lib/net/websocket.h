@@ -50,17 +50,21 @@ void websocket_endpoint_destroy(struct websocket_endpoint *e);
 size_t websocket_count(const struct websocket_endpoint *e);
 
 enum websocket_written { WEBSOCKET_SENT, WEBSOCKET_FULL, WEBSOCKET_GONE };
-/* Sends whole frames, or a piece of one that the next write continues. SENT: all went into the socket. FULL:
- * it is taken (a copy of the rest waits in the library), but write no more until `writable`. GONE: the
- * connection is closing; nothing was taken. */
+/* Sends whole frames, never a part of one: the library may put a pong between any two writes. SENT: all went
+ * into the socket. FULL: it is taken (a copy of the rest waits in the library), but write no more until
+ * `writable`. GONE: the connection is closing; nothing was taken. */
 enum websocket_written websocket_write(struct websocket *ws, struct span frames);
+/* Sends one frame whose payload stands in several places, without copying it together: a fragment of a large
+ * message (RFC 6455, 5.4), between which others may come. first_byte: FIN and opcode, as 0x02, 0x00, 0x80 for
+ * the first, a middle and the last fragment of a binary message. */
+enum websocket_written websocket_write_frame(struct websocket *ws, uint8_t first_byte,
+                                             const struct span *parts, size_t count);
 /* Whether a write would go out now. */
 bool websocket_ready(const struct websocket *ws);
-/* Sends a ping whose answer arrives as `pong` (the library swallows the answer to an empty one). Not between
- * the pieces of a frame. */
+/* Sends a ping whose answer arrives as `pong` (the library swallows the answer to an empty one). */
 enum websocket_written websocket_ping(struct websocket *ws);
 /* Sends a close frame behind what was written, waits 2 s for the peer's, then drops. reason at most 123
- * bytes. `received`, `pong` and `writable` are not called any more. Not between the pieces of a frame. */
+ * bytes. `received`, `pong` and `writable` are not called any more. */
 void websocket_close(struct websocket *ws, unsigned code, const char *reason);
 /* Ends TCP at once, without a close frame. */
 void websocket_drop(struct websocket *ws);

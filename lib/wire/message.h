@@ -1,9 +1,9 @@
 /* Messages: what goes over a WebSocket, as MessagePack or JSON (contract section 3).
  *
- *     [channelType, messageType, fromId, toId, payload]             five elements, accepted
- *     [channelType, messageType, fromId, toId, messageId, payload]  six elements, accepted; the server sends
- * this form
+ *     [channelType, messageType, fromId, toId, payload]
+ *     [channelType, messageType, fromId, toId, messageId, payload]
  *
+ * Both forms are accepted; the server sends the second.
  * Reading takes hostile bytes: no allocation by declared sizes, an item budget, nesting to 16, no recursion
  * without bound. MessagePack is read by a bounded cursor of our own, since msgpack-c's unpacker trusts
  * declared sizes; it is written with msgpack-c, but for what is written once per change or user (put.h). The

@@ -1,6 +1,6 @@
 #include "cases.h"
 #include "golden/golden.h"
-#include "wire/message.h"
+#include "wire/client.h"
 
 #include <stdio.h>
 
@@ -141,16 +141,16 @@ static void test_widths(void **state)
     memset(long_text, 'x', sizeof(long_text));
     for (size_t i = 0; i < COUNT_OF(lens); i++) {
         for (int encoding = 0; encoding < ENCODINGS; encoding++) {
-            const struct change c = {.user = {long_text, lens[i]}, .reason = SPAN("r")};
+            const struct change c = {.user = SPAN("u"), .reason = {long_text, lens[i]}};
             bytes_auto out = BYTES_INIT;
+            struct client_message m;
             struct span payload;
-            int64_t type = 0;
 
             message_write_update(encoding, &c, &out);
             payload = payload_of("width", encoding, &out);
-            assert_true(payload.len > lens[i]);
-            assert_int_equal(message_peek(encoding, payload, &type), MESSAGE_OK);
-            assert_int_equal(type, MESSAGE_UPDATE);
+            assert_int_equal(client_read(encoding, payload, &m), MESSAGE_OK);
+            expect_span("width", m.states[0].reason, c.reason);
+            client_message_finish(&m);
         }
     }
 }

@@ -179,6 +179,7 @@ static void test_refused(void **state)
         {"JSON NUL escape", JSON, SPAN("[0,30,\"u\\u0000\",0,{}]")},
         {"JSON invalid UTF-8", JSON, SPAN("[0,30,\"\xff\",0,{}]")},
         {"seven elements", MSGPACK, SPAN("\x97\0\x1e\xa1u\0\0\0\x80")},
+        {"seven declared, five there", MSGPACK, SPAN("\x97\0\x1e\xa7user123\0\x80")},
         {"JSON seven", JSON, SPAN("[0,30,\"u\",0,0,0,{}]")},
         {"JSON four", JSON, SPAN("[0,30,\"u\",0]")},
         {"JSON object", JSON, SPAN("{}")},

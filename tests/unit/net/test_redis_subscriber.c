@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define TIMEOUT_MS  300
+#define TIMEOUT_MS  600
 #define PATIENCE_MS 10000
 
 static struct redis_server server;

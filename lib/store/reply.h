@@ -1,5 +1,5 @@
-/* What Redis answered, without hiredis's header: the only file that looks into a redisReply. NULL is a valid argument
- * everywhere and reads as an absent value. */
+/* What Redis answered, without hiredis's header: the only file that looks into a redisReply. NULL is a valid
+ * argument everywhere and reads as an absent value. */
 #ifndef STORE_REPLY_H
 #define STORE_REPLY_H
 

@@ -1,0 +1,150 @@
+/* The table of statements, and those too small for a file of their own. */
+#include "stage.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum outcome play_set(struct stage *s, const struct words *w)
+{
+    if (!variable_name_valid(w->items[1]))
+        return stage_say(s, OUTCOME_WRONG, "no name: %.100s", w->items[1]);
+    variable_set(s, w->items[1], w->items[2], false);
+    return OUTCOME_DONE;
+}
+
+static enum outcome play_env(struct stage *s, const struct words *w)
+{
+    if (!variable_name_valid(w->items[1]) || setenv(w->items[1], w->items[2], 1))
+        return stage_say(s, OUTCOME_WRONG, "no name: %.100s", w->items[1]);
+    return OUTCOME_DONE;
+}
+
+static enum outcome check_waited(struct stage *s, const struct words *w)
+{
+    return OUTCOME_DONE;
+}
+
+static enum outcome play_wait(struct stage *s, const struct words *w)
+{
+    int64_t ms;
+
+    if (duration_parse(span_of(w->items[1]), &ms))
+        return stage_say(s, OUTCOME_WRONG, "no duration: %.100s", w->items[1]);
+    /* Waiting is never late: `after` alone holds it back. */
+    return stage_wait(s, check_waited, ms, INT64_MAX / 2, OUTCOME_FAILED);
+}
+
+static enum outcome play_say(struct stage *s, const struct words *w)
+{
+    for (size_t i = 1; i < w->count; i++)
+        fprintf(stderr, "%s%s", w->items[i], i + 1 < w->count ? " " : "\n");
+    return OUTCOME_DONE;
+}
+
+static int take_state(const char *word, bool *ret_online)
+{
+    *ret_online = !strcmp(word, "online");
+    return *ret_online || !strcmp(word, "offline") ? 0 : -1;
+}
+
+static enum outcome play_never(struct stage *s, const struct words *w)
+{
+    struct ban ban;
+
+    if (take_state(w->items[2], &ban.online))
+        return stage_say(s, OUTCOME_WRONG, "online or offline, not %.100s", w->items[2]);
+    ban.user = mem_strdup(w->items[1]);
+    s->bans = mem_realloc(s->bans, (s->ban_count + 1) * sizeof(*s->bans));
+    s->bans[s->ban_count++] = ban;
+    return OUTCOME_DONE;
+}
+
+static enum outcome play_allow(struct stage *s, const struct words *w)
+{
+    size_t kept = 0;
+    bool online;
+
+    if (take_state(w->items[2], &online))
+        return stage_say(s, OUTCOME_WRONG, "online or offline, not %.100s", w->items[2]);
+    for (size_t i = 0; i < s->ban_count; i++)
+        if (s->bans[i].online == online && !strcmp(s->bans[i].user, w->items[1]))
+            free(s->bans[i].user);
+        else
+            s->bans[kept++] = s->bans[i];
+    if (kept == s->ban_count)
+        return stage_say(s, OUTCOME_WRONG, "it was not forbidden");
+    s->ban_count = kept;
+    return OUTCOME_DONE;
+}
+
+static enum outcome play_tolerate(struct stage *s, const struct words *w)
+{
+    bool tolerate = !strcmp(w->items[0], "tolerate");
+
+    for (size_t i = 1; i < w->count; i++) {
+        enum fault fault;
+        if (fault_parse(span_of(w->items[i]), &fault))
+            return stage_say(s, OUTCOME_WRONG, "no such fault: %.100s", w->items[i]);
+        s->sim.tolerated[fault] = tolerate;
+    }
+    return OUTCOME_DONE;
+}
+
+static void set_late(struct stage *s, int64_t ms)
+{
+    s->options.late_ms = ms;
+    for (size_t i = 0; i < s->dashboard_count; i++)
+        s->dashboards[i]->witness.late_ms = ms;
+}
+
+static enum outcome play_rule(struct stage *s, const struct words *w)
+{
+    struct truth_rules *rules = &s->sim.truth.rules;
+    const struct {
+        const char *name;
+        int64_t *value;
+    } names[] = {{"ttl", &rules->ttl_ms},
+                 {"delivery", &rules->delivery_ms},
+                 {"drain-grace", &rules->drain_grace_ms},
+                 {"heartbeat-min", &rules->beat_min_ms}};
+    int64_t ms;
+
+    if (duration_parse(span_of(w->items[2]), &ms))
+        return stage_say(s, OUTCOME_WRONG, "no duration: %.100s", w->items[2]);
+    if (!strcmp(w->items[1], "late")) {
+        set_late(s, ms);
+        return OUTCOME_DONE;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strcmp(w->items[1], names[i].name)) {
+            *names[i].value = ms;
+            return OUTCOME_DONE;
+        }
+    return stage_say(s, OUTCOME_WRONG, "no such rule: %.100s", w->items[1]);
+}
+
+static const struct statement statements[] = {
+    {"set", 2, 2, play_set},          {"env", 2, 2, play_env},        {"port", 1, 0, play_port},
+    {"process", 2, 0, play_process},  {"start", 1, 0, play_start},    {"stop", 1, 0, play_stop},
+    {"kill", 1, 0, play_stop},        {"signal", 2, 2, play_signal},  {"run", 1, 0, play_run},
+    {"server", 2, 2, play_server},    {"phone", 1, 0, play_phone},    {"dashboard", 1, 0, play_dashboard},
+    {"connect", 1, 0, play_act},      {"close", 1, 0, play_act},      {"drop", 1, 0, play_act},
+    {"abort", 1, 0, play_act},        {"half-close", 1, 0, play_act}, {"freeze", 1, 0, play_act},
+    {"thaw", 1, 0, play_act},         {"beat", 1, 0, play_act},       {"silent", 1, 0, play_act},
+    {"speak", 1, 0, play_act},        {"forget", 1, 0, play_act},     {"roam", 1, 0, play_roam},
+    {"send", 3, 3, play_send},        {"churn", 2, 0, play_churn},    {"still", 1, 0, play_still},
+    {"wait", 1, 1, play_wait},        {"say", 1, 0, play_say},        {"expect", 2, 0, play_expect},
+    {"never", 2, 2, play_never},      {"allow", 2, 2, play_allow},    {"tolerate", 1, 0, play_tolerate},
+    {"enforce", 1, 0, play_tolerate}, {"rule", 2, 2, play_rule},
+};
+
+const struct statement *statement_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+        if (!strcmp(statements[i].name, name))
+            return &statements[i];
+    return NULL;
+}

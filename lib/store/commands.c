@@ -5,11 +5,11 @@
 #include "store/scripts.h"
 
 #include <stdint.h>
-#include <string.h>
+#include <stdio.h>
 
 /* EVALSHA sha 1 due prefix run_id db known_rev log_max node generation */
 #define HEAD_ARGS 11
-#define OP_ARGS   9
+#define OP_ARGS   6
 
 static void name_arg(const struct store *s, enum key key, struct bytes *out)
 {
@@ -57,17 +57,35 @@ static void read_state(const struct redisReply *reply, bool counts, struct store
     ret->online = counts ? reply_integer(reply_at(reply, 3), -1) : -1;
 }
 
+static bool op_lives(enum session_op_kind kind)
+{
+    return kind == OP_OPEN || kind == OP_BEAT || kind == OP_ASSERT;
+}
+
+/* The end of a session's value as the hash holds it, so that the script need not put it together. */
+static void tail_arg(const struct session_op *op, struct bytes *out)
+{
+    bytes_auto tail = BYTES_INIT;
+    if (op_lives(op->kind)) {
+        bytes_append_i64(&tail, op->opened_ms);
+        bytes_append_text(&tail, "\t\t");
+        bytes_append_span(&tail, op->groups);
+        bytes_append_char(&tail, '\t');
+        bytes_append_span(&tail, op->device);
+    }
+    resp_arg(out, bytes_span(&tail));
+}
+
 static void op_args(const struct session_op *op, struct bytes *out)
 {
-    char kind = (char)op->kind;
-    resp_arg(out, (struct span){&kind, 1});
+    char kind_role[16];
+    snprintf(kind_role, sizeof(kind_role), "%c%s", (char)op->kind,
+             op_lives(op->kind) ? role_name(op->role) : "");
+    resp_text(out, kind_role);
     resp_arg(out, op->user);
     resp_arg(out, op->session);
-    resp_arg(out, op->device);
-    resp_text(out, role_name(op->role));
     resp_integer(out, op->beat_ms);
-    resp_integer(out, op->opened_ms);
-    resp_arg(out, op->groups);
+    tail_arg(op, out);
     resp_arg(out, op->extra);
 }
 

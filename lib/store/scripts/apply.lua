@@ -1,6 +1,6 @@
 -- Applies a batch of session operations in order: the only way in which connections change the state.
--- ARGV[8]: TTL (ms); [9]: grace (ms) of `g`; then per operation nine of:
---   op, user, session, device, role, beat, opened, groups, extra
+-- ARGV[8]: TTL (ms); [9]: grace (ms) of `g`; then per operation six of:
+--   op with the role behind it ('bmobile'; o b r), user, session, beat, tail, extra
 --   o  a session opens; an earlier connection of the same device ends with it     extra: reason, '' is connected
 --   b  a heartbeat; opens the session again if it had ended                       extra: metadata (JSON) or ''
 --   r  a living session asserted after Redis was lost                             extra: ''
@@ -8,100 +8,120 @@
 --   g  a session ends after the grace, unless it beats again                      extra: reason
 --   d  the server drains: the session lives at least so long from now             extra: ms
 --   f  all sessions of the user end                                               extra: reason
--- beat: the time of the last sign of life, 0 for now. Reply: now, epoch, rev, online users, one letter per operation:
+-- beat: the time of the last sign of life; 0: now (o b r), none known (others). tail (o b r): what a session's value ends with:
+--   opened, no reason, groups (JSON or ''), device. Reply: now, epoch, rev, online users, one letter per operation:
 --   . as asked, no change   n went online   f went offline   l too late, not applied   m no such session   x keys of another type
 local TTL, GRACE = tonumber(ARGV[8]), tonumber(ARGV[9])
-
-local function beat_time(text)
-  local beat = tonumber(text) or 0
-  if beat == 0 or beat > NOW then
-    return NOW
-  end
-  return math.max(beat, NOW - TTL)
-end
+local SESSIONS, META, USER = PREFIX .. 'sessions:', PREFIX .. 'meta:', PREFIX .. 'user:'
+local NOW_TEXT, OLDEST, FRESH = int(NOW), NOW - TTL, NOW - 250
 
 -- The courtesy copies, when somebody else deleted or shortened them.
-local function restore(user, s, role)
-  local meta = PREFIX .. 'meta:' .. user
+local function restore(user, s)
   settle(user)
-  if call('HEXISTS', meta, 'status') == 0 then
-    call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', role)
+  local meta = META .. user
+  if key_is(meta, 'hash') and call('HEXISTS', meta, 'status') == 0 then
+    call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', s.role)
   end
 end
 
 local function take_over(user, session, device, opened)
   for _, s in ipairs(sessions_of(user)) do
-    if s.name ~= session and s.name ~= EXTERNAL and s.device == device and tonumber(s.opened) < tonumber(opened) then
-      call('HDEL', PREFIX .. 'sessions:' .. user, s.name)
+    if s.name ~= session and s.name ~= EXTERNAL and s.device == device and tonumber(s.opened) <= tonumber(opened) then
+      call('HDEL', SESSIONS .. user, s.name)
     end
   end
 end
 
 -- A further session of a user who is online: the live copies follow, those of the last transition are kept aside.
-local function join(user, s, role)
-  local meta = PREFIX .. 'meta:' .. user
+local function join(user, s)
+  local meta = META .. user
   local device = call('HGET', meta, 'deviceId')
   if device and device ~= s.device then
     call('HSETNX', meta, 'sinceDevice', device)
     call('HSET', meta, 'deviceId', s.device)
   end
   touch(user, s.beat)
-  restore(user, s, role)
+  restore(user, s)
 end
 
-local function live(op, user, session, device, role, beat, opened, groups, extra)
-  local sessions, meta = PREFIX .. 'sessions:' .. user, PREFIX .. 'meta:' .. user
-  beat = beat_time(beat)
-  local deadline = beat + TTL
-  if deadline <= NOW then
+-- A session that was not there, one that opens, or one whose user is not in the index.
+local function enter(op, user, s, extra)
+  if not key_is(META .. user, 'hash') then
+    call('HDEL', SESSIONS .. user, s.name)
+    return 'x'
+  end
+  local alone = call('HLEN', SESSIONS .. user) == 1
+  if op == 'o' and s.device ~= '' and not alone then
+    take_over(user, s.name, s.device, s.opened)
+  end
+  local listed = call('ZSCORE', DUE, user)
+  if listed then
+    join(user, s)
+  else
+    go_online(user, op == 'b' and 'heartbeat' or op == 'r' and 'recovered' or extra ~= '' and extra or 'connected', s)
+    if not alone then
+      settle(user)
+    end
+  end
+  if op == 'b' and extra ~= '' then
+    call('HSET', META .. user, 'metadata', extra)
+  end
+  return listed and '.' or 'n'
+end
+
+-- A beat that does not move the user's last deadline on: another session lives longer, or a key is gone.
+local function beat_beside(user, s, extra)
+  if not call('ZSCORE', DUE, user) then
+    return enter('b', user, s, extra)
+  end
+  touch(user, s.beat)
+  restore(user, s)
+  if extra ~= '' then
+    pcall_redis('HSET', META .. user, 'metadata', extra)
+  end
+  return '.'
+end
+
+local function live(op, op_role, user, session, beat_text, tail, extra)
+  local beat = tonumber(beat_text)
+  if beat == 0 or beat > NOW then
+    beat, beat_text = NOW, NOW_TEXT
+  elseif beat <= OLDEST then
     return 'l'
   end
-  local added = pcall_redis('HSET', sessions, session, session_value(deadline, beat, opened, '', groups, device))
+  local deadline_text = int(beat + TTL)
+  local value = deadline_text .. '\t' .. beat_text .. '\t' .. tail
+  local added = pcall_redis('HSET', SESSIONS .. user, session, value)
+  local stands = added == 0 and op ~= 'o'
+  -- Nearly every heartbeat takes this way.
+  if stands and call('PEXPIREAT', USER .. user, deadline_text, 'GT') == 1 then
+    local known
+    if beat >= FRESH then
+      known = pcall_redis('HSET', META .. user, 'lastSeen', beat_text) ~= 1
+    else
+      known = touch(user, beat)
+    end
+    if known then
+      if extra ~= '' then
+        pcall_redis('HSET', META .. user, 'metadata', extra)
+      end
+      return '.'
+    end
+  end
   if is_error(added) then
     return 'x'
   end
-  local s = { name = session, deadline = deadline, beat = beat, groups = groups, device = device }
-  if added == 0 and op ~= 'o' then
-    -- Nearly every heartbeat takes this way.
-    if call('PEXPIREAT', PREFIX .. 'user:' .. user, int(deadline), 'GT') == 0 then
-      if not call('ZSCORE', DUE, user) then
-        go_online(user, 'heartbeat', s, role)
-        return 'n'
-      end
-      restore(user, s, role)
-    end
-    if beat < NOW - 250 then
-      touch(user, beat)
-    elseif pcall_redis('HSET', meta, 'lastSeen', int(beat)) == 1 then
-      restore(user, s, role)
-    end
-    if extra ~= '' then
-      pcall_redis('HSET', meta, 'metadata', extra)
-    end
-    return '.'
+  local s = session_parse(session, value)
+  s.role = string.sub(op_role, 2)
+  if stands then
+    return beat_beside(user, s, extra)
   end
-  if not key_is(meta, 'hash') then
-    call('HDEL', sessions, session)
-    return 'x'
-  end
-  if op == 'o' and device ~= '' then
-    take_over(user, session, device, opened)
-  end
-  if call('ZSCORE', DUE, user) then
-    join(user, s, role)
-    return '.'
-  end
-  local reason = op == 'b' and 'heartbeat' or op == 'r' and 'recovered' or extra ~= '' and extra or 'connected'
-  go_online(user, reason, s, role)
-  if op == 'b' and extra ~= '' then
-    call('HSET', meta, 'metadata', extra)
-  end
-  return 'n'
+  return enter(op, user, s, extra)
 end
 
 local function stored(user, session)
-  local value = pcall_redis('HGET', PREFIX .. 'sessions:' .. user, session)
-  if is_error(value) or not key_is(PREFIX .. 'meta:' .. user, 'hash') then
+  local value = pcall_redis('HGET', SESSIONS .. user, session)
+  if is_error(value) or not key_is(META .. user, 'hash') then
     return nil, 'x'
   end
   if not value then
@@ -113,23 +133,22 @@ end
 local function finish(user, session, beat, reason)
   local s, code = stored(user, session)
   if not s then
-    if code == 'm' and beat > 0 then
+    if code == 'm' then
       touch(user, math.min(beat, NOW))
     end
     return code
   end
   local seen = math.max(s.beat, math.min(beat, NOW))
-  call('HDEL', PREFIX .. 'sessions:' .. user, session)
+  call('HDEL', SESSIONS .. user, session)
   local _, last = sessions_of(user)
-  if last or not call('ZSCORE', DUE, user) then
+  if last then
     touch(user, seen)
-    if last and call('ZSCORE', DUE, user) then
-      settle(user)
-    end
+    settle(user)
     return '.'
   end
+  local listed = call('ZSCORE', DUE, user)
   go_offline(user, reason, seen, s.device)
-  return 'f'
+  return listed and 'f' or '.'
 end
 
 -- Lowers (g) or raises (d) a session's deadline.
@@ -138,30 +157,27 @@ local function reschedule(op, user, session, beat, extra)
   if not s then
     return code
   end
+  s.beat = math.max(s.beat, math.min(beat, NOW))
   if op == 'g' then
     s.deadline, s.reason = math.min(s.deadline, NOW + GRACE), extra
-    s.beat = math.max(s.beat, math.min(beat, NOW))
   else
     s.deadline = math.max(s.deadline, NOW + tonumber(extra))
   end
-  call('HSET', PREFIX .. 'sessions:' .. user, session,
-    session_value(s.deadline, s.beat, s.opened, s.reason, s.groups, s.device))
+  call('HSET', SESSIONS .. user, session, session_value(s.deadline, s.beat, s.opened, s.reason, s.groups, s.device))
   touch(user, s.beat)
-  if call('ZSCORE', DUE, user) then
-    settle(user)
-  end
+  settle(user)
   return '.'
 end
 
 local function force_offline(user, reason)
-  if not key_is(PREFIX .. 'meta:' .. user, 'hash') or not key_is(PREFIX .. 'sessions:' .. user, 'hash') then
+  if not key_is(META .. user, 'hash') or not key_is(SESSIONS .. user, 'hash') then
     return 'x'
   end
   if not call('ZSCORE', DUE, user) then
     return 'm'
   end
   local _, last = sessions_of(user)
-  go_offline(user, reason, last and last.beat or 0, last and last.device or call('HGET', PREFIX .. 'meta:' .. user, 'deviceId') or '')
+  go_offline(user, reason, last and last.beat or 0, last and last.device or call('HGET', META .. user, 'deviceId') or '')
   return 'f'
 end
 
@@ -171,17 +187,17 @@ if fenced() then
   return redis.error_reply('FENCED a later connection of this node has spoken')
 end
 local codes = {}
-for i = 10, #ARGV, 9 do
-  local op, user, session = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+for i = 10, #ARGV, 6 do
+  local op, user, session, beat, extra = string.sub(ARGV[i], 1, 1), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
   local code
-  if op == 'o' or op == 'b' or op == 'r' then
-    code = live(op, user, session, ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8])
+  if op == 'b' or op == 'o' or op == 'r' then
+    code = live(op, ARGV[i], user, session, beat, ARGV[i + 4], extra)
   elseif op == 'e' then
-    code = finish(user, session, tonumber(ARGV[i + 5]), ARGV[i + 8])
+    code = finish(user, session, tonumber(beat), extra)
   elseif op == 'g' or op == 'd' then
-    code = reschedule(op, user, session, tonumber(ARGV[i + 5]), ARGV[i + 8])
+    code = reschedule(op, user, session, tonumber(beat), extra)
   else
-    code = force_offline(user, ARGV[i + 8])
+    code = force_offline(user, extra)
   end
   online = online + (code == 'n' and 1 or code == 'f' and -1 or 0)
   codes[#codes + 1] = code

@@ -12,7 +12,7 @@ end
 -- After a gap between sweeps (Redis paused or away, nobody sweeping, the clock moved) servers may first assert who lives.
 local function held_for()
   local state = call('HMGET', EPOCH, 'swept', 'hold')
-  local swept, hold = tonumber(state[1] or 0), tonumber(state[2] or 0)
+  local swept, hold = tonumber(state[1] or 0) or 0, tonumber(state[2] or 0) or 0
   if NOW - swept > GAP or NOW < swept or hold > NOW + HOLDBACK then
     hold = NOW + HOLDBACK
     call('HSET', EPOCH, 'hold', int(hold))
@@ -28,22 +28,32 @@ local function external_deadline(user, s)
     return s.deadline
   end
   call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL,
-    session_value(NOW + left, math.max(s.beat, NOW - 1), s.opened, '', s.groups, s.device))
+    session_value(NOW + left, s.beat, s.opened, '', s.groups, s.device))
   return NOW + left
 end
 
 local function remove_passed(user, list)
+  local removed = 0
   for _, s in ipairs(list) do
     if passed(s.deadline) then
-      call('HDEL', PREFIX .. 'sessions:' .. user, s.name)
+      removed = removed + call('HDEL', PREFIX .. 'sessions:' .. user, s.name)
     end
   end
+  if removed > 0 then
+    settle(user)
+  end
+end
+
+-- What is left to go by when somebody deleted the sessions.
+local function key_deadline(user)
+  local left = call('PTTL', PREFIX .. 'user:' .. user)
+  return left > 0 and NOW + left or 0
 end
 
 -- nil while the user lives, else the ms since the last deadline.
 local function judge(user, score)
   local list, last = sessions_of(user)
-  local deadline = last and last.deadline or score
+  local deadline = last and last.deadline or math.max(score, key_deadline(user))
   if passed(deadline) then
     for _, s in ipairs(list) do
       if s.name == EXTERNAL then

@@ -29,12 +29,18 @@ enter_epoch()
 if fenced() then
   return redis.error_reply('FENCED a later connection of this node has spoken')
 end
+for _, key in ipairs({ NODES, FENCE }) do
+  if not key_is(key, 'hash') then
+    call('DEL', key)
+  end
+end
 if ARGV[13] == 'leave' then
   call('HDEL', NODES, NODE)
+  call('HDEL', FENCE, NODE)
 else
   call('HSET', NODES, NODE, describe())
   call('HSET', FENCE, NODE, int(GENERATION))
 end
 local state = call('HMGET', EPOCH, 'swept', 'hold')
-local held = math.max(0, tonumber(state[2] or 0) - NOW)
+local held = math.max(0, (tonumber(state[2] or 0) or 0) - NOW)
 return { int(NOW), epoch, int(rev), online, state[1] or '0', held, forget_silent(call('HGETALL', NODES)) }

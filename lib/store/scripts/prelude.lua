@@ -14,7 +14,11 @@ local NOW = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local epoch, rev
 
 local function int(n)
-  return string.format('%.0f', n)
+  return string.format('%d', n)
+end
+
+local function is_error(reply)
+  return type(reply) == 'table' and reply.err ~= nil
 end
 
 -- A new epoch: nobody's revisions of before count, and none of them comes twice, since the clock is ahead of them.
@@ -27,10 +31,13 @@ local function begin_epoch()
   call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', int(NOW))
 end
 
--- Another Redis process, or an emptied one, means another epoch.
+-- Another Redis process, or an emptied one, means another epoch; so does a record or a counter of another form.
 local function enter_epoch()
-  local known = call('HMGET', EPOCH, 'id', 'run_id')
-  epoch, rev = known[1], tonumber(call('GET', REV) or '')
+  local known, counter = pcall_redis('HMGET', EPOCH, 'id', 'run_id'), pcall_redis('GET', REV)
+  epoch, rev = known[1], type(counter) == 'string' and string.match(counter, '^%d+$') and tonumber(counter)
+  if not rev or rev >= 2 ^ 53 then
+    rev = nil
+  end
   if not epoch or known[2] ~= RUN_ID or not rev then
     begin_epoch()
   end
@@ -38,11 +45,11 @@ end
 
 -- Commands of an earlier connection of the same node, executed late, must not undo what a later one said.
 local function fenced()
-  return GENERATION > 0 and GENERATION < tonumber(call('HGET', FENCE, NODE) or 0)
-end
-
-local function is_error(reply)
-  return type(reply) == 'table' and reply.err ~= nil
+  if GENERATION == 0 then
+    return false
+  end
+  local latest = pcall_redis('HGET', FENCE, NODE)
+  return GENERATION < (not is_error(latest) and tonumber(latest or 0) or 0)
 end
 
 -- Whether a key is absent or of the type; writes would fail in mid-script otherwise.
@@ -88,13 +95,17 @@ local function sessions_of(user)
   return list, last
 end
 
--- The groups of all living sessions as one JSON array, '' for none.
+-- The groups of the sessions as one JSON array, '' for none.
 local function groups_union(list)
   local seen, names = {}, {}
   for _, s in ipairs(list) do
+    local ok, groups = false, nil
     if s.groups ~= '' then
-      for _, name in ipairs(cjson.decode(s.groups)) do
-        if not seen[name] then
+      ok, groups = pcall(cjson.decode, s.groups)
+    end
+    if ok and type(groups) == 'table' then
+      for _, name in ipairs(groups) do
+        if type(name) == 'string' and not seen[name] then
           seen[name] = true
           names[#names + 1] = name
         end
@@ -115,8 +126,8 @@ local function announce(user, status, reason, seen, device, groups)
   local function compose()
     event = '{"userId":' .. cjson.encode(user) .. ',"status":"' .. status .. '","timestamp":' .. int(NOW)
       .. ',"lastSeen":' .. int(seen) .. ',"deviceId":' .. (device == '' and 'null' or cjson.encode(device))
-      .. ',"rev":' .. int(rev) .. ',"epoch":"' .. epoch .. '","db":' .. DB .. ',"reason":"' .. reason
-      .. '","node":' .. cjson.encode(NODE) .. (groups == '' and '' or ',"groups":' .. groups) .. '}'
+      .. ',"rev":' .. int(rev) .. ',"epoch":"' .. epoch .. '","db":' .. DB .. ',"reason":' .. cjson.encode(reason)
+      .. ',"node":' .. cjson.encode(NODE) .. (groups == '' and '' or ',"groups":' .. groups) .. '}'
     return pcall_redis('XADD', LOG, 'MAXLEN', '~', LOG_MAX, int(rev) .. '-0', 'event', event)
   end
   rev = rev + 1
@@ -130,16 +141,17 @@ local function announce(user, status, reason, seen, device, groups)
   call('PUBLISH', PREFIX .. 'updates', event)
 end
 
-local function go_online(user, reason, s, role)
-  announce(user, 'online', reason, s.beat, s.device, s.groups)
+local function go_online(user, reason, s)
+  local groups = s.groups == '' and '' or groups_union({ s })
+  announce(user, 'online', reason, s.beat, s.device, groups)
   call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', int(s.deadline))
   call('ZADD', DUE, int(s.deadline), user)
   local meta = PREFIX .. 'meta:' .. user
-  call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', role, 'since', int(NOW),
+  call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', s.role, 'since', int(NOW),
     'sinceSeen', int(s.beat), 'rev', int(rev), 'reason', reason, 'node', NODE)
   call('HDEL', meta, 'sinceDevice', 'groups')
-  if s.groups ~= '' then
-    call('HSET', meta, 'groups', s.groups)
+  if groups ~= '' then
+    call('HSET', meta, 'groups', groups)
   end
 end
 
@@ -157,20 +169,20 @@ end
 -- Brings index, key and groups of a user who is online in line with the sessions left. The index may be early, never late.
 local function settle(user)
   local list, last = sessions_of(user)
-  if not last then
+  local score = tonumber(call('ZSCORE', DUE, user) or nil)
+  if not last or not score then
     return
   end
   local deadline = int(last.deadline)
-  if last.deadline > NOW then
-    if call('PEXPIREAT', PREFIX .. 'user:' .. user, deadline) == 0 then
-      call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', deadline)
-    end
+  -- A deadline in the past removes the key.
+  if call('PEXPIREAT', PREFIX .. 'user:' .. user, deadline) == 0 and last.deadline > NOW then
+    call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', deadline)
   end
-  if tonumber(call('ZSCORE', DUE, user)) > last.deadline then
+  if score > last.deadline then
     call('ZADD', DUE, deadline, user)
   end
   local meta, groups = PREFIX .. 'meta:' .. user, groups_union(list)
-  if groups ~= (call('HGET', meta, 'groups') or '') then
+  if key_is(meta, 'hash') and groups ~= (call('HGET', meta, 'groups') or '') then
     if groups == '' then
       call('HDEL', meta, 'groups')
     else
@@ -181,11 +193,12 @@ local function settle(user)
   end
 end
 
--- lastSeen only grows.
+-- lastSeen only grows. False when there is none to grow.
 local function touch(user, seen)
   local meta = PREFIX .. 'meta:' .. user
   local before = pcall_redis('HGET', meta, 'lastSeen')
-  if not is_error(before) and before and seen > (tonumber(before) or 0) then
+  if before and not is_error(before) and seen > (tonumber(before) or 0) then
     call('HSET', meta, 'lastSeen', int(seen))
   end
+  return before ~= false
 end

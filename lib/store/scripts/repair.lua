@@ -3,23 +3,21 @@
 -- Reply: now, epoch, rev, online users, one letter per user:
 --   . in order   a adopted   k key or index restored   o stale "online" in meta corrected   e external session ended   x foreign types
 local TTL = tonumber(ARGV[8])
+local SLACK = 1000
 
 local function adopt(user, left, listed)
   local deadline = NOW + (left > 0 and left or TTL)
-  if left < 0 then
-    call('PEXPIREAT', PREFIX .. 'user:' .. user, int(deadline))
-  end
   local meta = call('HMGET', PREFIX .. 'meta:' .. user, 'deviceId', 'role')
   local seen = tonumber(call('HGET', PREFIX .. 'meta:' .. user, 'lastSeen') or 0) or 0
   if seen <= 0 or seen > NOW then
     seen = NOW
   end
-  local s = { name = EXTERNAL, deadline = deadline, beat = seen, groups = '', device = meta[1] or '' }
+  local s = { name = EXTERNAL, deadline = deadline, beat = seen, groups = '', device = meta[1] or '', role = meta[2] or 'mobile' }
   call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL, session_value(deadline, seen, int(NOW), '', '', s.device))
   if listed then
     settle(user)
   else
-    go_online(user, 'adopted', s, meta[2] or 'mobile')
+    go_online(user, 'adopted', s)
   end
   return 'a'
 end
@@ -48,11 +46,16 @@ local function has_external(list)
   return false
 end
 
+-- Whether somebody deleted the key, or took or changed its TTL.
+local function key_is_off(last, left)
+  return last.deadline > NOW and (left < 0 or math.abs(NOW + left - last.deadline) > SLACK)
+end
+
 local function mend_listed(user, list, last, left)
-  if left == -2 and last.deadline > NOW then
-    if has_external(list) then
-      return end_external(user, list)
-    end
+  if left == -2 and last.deadline > NOW and has_external(list) then
+    return end_external(user, list)
+  end
+  if key_is_off(last, left) then
     settle(user)
     return 'k'
   end
@@ -65,7 +68,9 @@ end
 
 local function mend_unlisted(user, last)
   if last and last.deadline > NOW then
-    go_online(user, 'repaired', last, call('HGET', PREFIX .. 'meta:' .. user, 'role') or 'mobile')
+    last.role = call('HGET', PREFIX .. 'meta:' .. user, 'role') or 'mobile'
+    go_online(user, 'repaired', last)
+    settle(user)
     return 'k'
   end
   if last then
@@ -78,21 +83,30 @@ local function mend_unlisted(user, last)
   return '.'
 end
 
+-- Listed, but nothing says until when; an index far off would keep such a user online for ever.
+local function bound_index(user, score)
+  if score <= NOW + TTL then
+    return '.'
+  end
+  call('ZADD', DUE, int(NOW + TTL), user)
+  return 'k'
+end
+
 local function mend(user)
   if not key_is(PREFIX .. 'meta:' .. user, 'hash') or not key_is(PREFIX .. 'sessions:' .. user, 'hash') then
     return 'x'
   end
   local left = call('PTTL', PREFIX .. 'user:' .. user)
-  local listed = call('ZSCORE', DUE, user)
+  local listed = tonumber(call('ZSCORE', DUE, user) or nil)
   local list, last = sessions_of(user)
-  if not last and left ~= -2 and left ~= 0 then
+  if left ~= -2 and left ~= 0 and (not last or NOW + left > last.deadline + SLACK) then
     return adopt(user, left, listed)
   end
   if listed and last then
     return mend_listed(user, list, last, left)
   end
   if listed then
-    return '.'
+    return bound_index(user, listed)
   end
   return mend_unlisted(user, last)
 end

@@ -1,0 +1,238 @@
+/* A store on a Redis of the test's own: sends what store/commands.h writes, keeps the answer, and hears what
+ * is published.
+ *
+ *     struct store_redis t;
+ *     store_redis_start(&t);
+ *     store_redis_apply(&t, (struct session_op[]){store_redis_op('o', "alice", "n1/1", "phone")}, 1);
+ *     … t.answer, t.messages[0 .. t.message_count - 1] …
+ *     store_redis_stop(&t);
+ */
+#ifndef TESTS_STORE_REDIS_H
+#define TESTS_STORE_REDIS_H
+
+#include "../redis_server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "store/commands.h"
+
+#define STORE_REDIS_TTL      10000 /* sessions that shall end sooner get an older beat */
+#define STORE_REDIS_MESSAGES 4096
+
+struct store_redis_message {
+    char *channel, *payload;
+};
+
+struct store_redis {
+    struct redis_server server;
+    struct store store;
+    int64_t ttl_ms, grace_ms, holdback_ms, gap_ms, limit;
+    redisContext *heard;
+    struct redisReply *reply; /* of the last script; freed with the next */
+    int result;               /* of its reader */
+    struct apply_answer answer;
+    struct expire_answer swept;
+    struct store_redis_message messages[STORE_REDIS_MESSAGES]; /* since store_redis_forget */
+    size_t message_count;
+};
+
+static inline void store_redis_fail(const char *what)
+{
+    print_error("%s\n", what);
+    fail();
+}
+
+static inline struct redisReply *store_redis_send(struct store_redis *t, const struct bytes *command)
+{
+    redisContext *c = redis_server_connect(&t->server);
+    void *reply = NULL;
+    if (!c || redisAppendFormattedCommand(c, command->data, command->len) != REDIS_OK ||
+        redisGetReply(c, &reply) != REDIS_OK)
+        store_redis_fail("no answer");
+    return reply;
+}
+
+/* Further replies of a command that was several. */
+static inline struct redisReply *store_redis_next(struct store_redis *t)
+{
+    void *reply = NULL;
+    if (redisGetReply(t->server.control, &reply) != REDIS_OK)
+        store_redis_fail("no further answer");
+    return reply;
+}
+
+/* The text of a reply to a command; "(nil)" for none. Valid until the next question of this kind. */
+static inline const char *store_redis_text(struct store_redis *t, int argc, const char *const *argv)
+{
+    static char text[8192];
+    redisContext *c = redis_server_connect(&t->server);
+    redisReply *r = redisCommandArgv(c, argc, (const char **)argv, NULL);
+    if (!r || r->type == REDIS_REPLY_ERROR)
+        store_redis_fail(r ? r->str : "no answer");
+    if (r->type == REDIS_REPLY_INTEGER)
+        snprintf(text, sizeof(text), "%lld", r->integer);
+    else if (r->type == REDIS_REPLY_NIL)
+        snprintf(text, sizeof(text), "(nil)");
+    else
+        snprintf(text, sizeof(text), "%s", r->str ? r->str : "(array)");
+    freeReplyObject(r);
+    return text;
+}
+
+#define STORE_REDIS_TEXT(t, ...)                                                                             \
+    store_redis_text(t, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *)),                 \
+                     (const char *[]){__VA_ARGS__})
+
+static inline int64_t store_redis_now(struct store_redis *t)
+{
+    redisReply *r = redis_server_call(&t->server, "TIME", NULL);
+    int64_t now = atoll(r->element[0]->str) * 1000 + atoll(r->element[1]->str) / 1000;
+    freeReplyObject(r);
+    return now;
+}
+
+static inline void store_redis_wait_until(struct store_redis *t, int64_t redis_ms)
+{
+    for (int64_t left; (left = redis_ms - store_redis_now(t)) > 0;)
+        usleep((useconds_t)left * 1000);
+}
+
+static inline void store_redis_subscribe(struct store_redis *t)
+{
+    t->heard = redisConnectUnix(t->server.path);
+    if (!t->heard || t->heard->err)
+        store_redis_fail("no second connection");
+    redisSetTimeout(t->heard, (struct timeval){10, 0});
+    redisReply *r = redisCommand(t->heard, "PSUBSCRIBE presence:*");
+    if (!r || r->type != REDIS_REPLY_ARRAY)
+        store_redis_fail("PSUBSCRIBE");
+    freeReplyObject(r);
+}
+
+static inline void store_redis_begin(struct store_redis *t)
+{
+    t->store = (struct store){.prefix = "presence:",
+                              .log_max = 100000,
+                              .run_id = "1111111122222222333333334444444455555555",
+                              .node = "n1"};
+    t->ttl_ms = STORE_REDIS_TTL;
+    t->gap_ms = INT32_MAX;
+    t->limit = 500;
+}
+
+static inline void store_redis_start(struct store_redis *t)
+{
+    memset(t, 0, sizeof(*t));
+    store_redis_begin(t);
+    redis_server_start(&t->server);
+    store_redis_subscribe(t);
+}
+
+/* Messages that were heard so far are dropped. */
+static inline void store_redis_forget(struct store_redis *t)
+{
+    for (size_t i = 0; i < t->message_count; i++) {
+        free(t->messages[i].channel);
+        free(t->messages[i].payload);
+    }
+    t->message_count = 0;
+}
+
+static inline void store_redis_stop(struct store_redis *t)
+{
+    freeReplyObject(t->reply);
+    store_redis_forget(t);
+    redisFree(t->heard);
+    redis_server_stop(&t->server);
+}
+
+/* An empty Redis and a plain store, for the next case on the same process. */
+static inline void store_redis_clear(struct store_redis *t)
+{
+    redis_server_do(&t->server, "FLUSHALL");
+    store_redis_forget(t);
+    store_redis_begin(t);
+    t->grace_ms = t->holdback_ms = 0;
+}
+
+/* Takes in all that was published until now: a pong comes behind it. */
+static inline void store_redis_hear(struct store_redis *t)
+{
+    redisReply *r = NULL;
+    redisAppendCommand(t->heard, "PING");
+    while (redisGetReply(t->heard, (void **)&r) == REDIS_OK && r->type == REDIS_REPLY_ARRAY &&
+           strcmp(r->element[0]->str, "pong") != 0) {
+        if (t->message_count == STORE_REDIS_MESSAGES)
+            store_redis_fail("too many messages");
+        t->messages[t->message_count++] =
+            (struct store_redis_message){mem_strdup(r->element[2]->str), mem_strdup(r->element[3]->str)};
+        freeReplyObject(r);
+        r = NULL;
+    }
+    if (!r)
+        store_redis_fail("the subscription is gone");
+    freeReplyObject(r);
+}
+
+static inline void store_redis_keep(struct store_redis *t, struct redisReply *reply)
+{
+    freeReplyObject(t->reply);
+    t->reply = reply;
+}
+
+/* Session, device and user as C strings; a full mobile operation. */
+static inline struct session_op store_redis_op(char kind, const char *user, const char *session,
+                                               const char *device)
+{
+    return (struct session_op){.kind = (enum session_op_kind)kind,
+                               .user = span_of(user),
+                               .session = span_of(session),
+                               .device = span_of(device),
+                               .role = ROLE_MOBILE,
+                               .opened_ms = 1000,
+                               .groups = SPAN(""),
+                               .extra = SPAN("")};
+}
+
+/* Sends by hash first and by text when Redis does not know the script, as the daemons do. */
+static inline int store_redis_apply(struct store_redis *t, const struct session_op *ops, size_t count)
+{
+    for (int text = 0; text < 2; text++) {
+        bytes_auto out = BYTES_INIT;
+        store_apply(&t->store, t->ttl_ms, t->grace_ms, ops, count, text, &out);
+        store_redis_keep(t, store_redis_send(t, &out));
+        t->result = store_read_apply(t->reply, &t->answer);
+        if (t->result != STORE_NOSCRIPT)
+            break;
+    }
+    if (t->result == STORE_ERROR)
+        print_error("%s\n", t->reply->str ? t->reply->str : "wrong shape");
+    return t->result;
+}
+
+static inline int store_redis_repair(struct store_redis *t, const struct span *users, size_t count)
+{
+    bytes_auto out = BYTES_INIT;
+    store_repair(&t->store, t->ttl_ms, users, count, true, &out);
+    store_redis_keep(t, store_redis_send(t, &out));
+    return t->result = store_read_repair(t->reply, &t->answer);
+}
+
+static inline int store_redis_sweep(struct store_redis *t)
+{
+    bytes_auto out = BYTES_INIT;
+    store_expire(&t->store, t->limit, t->holdback_ms, t->gap_ms, true, &out);
+    store_redis_keep(t, store_redis_send(t, &out));
+    t->result = store_read_expire(t->reply, &t->swept);
+    if (t->result == STORE_ERROR)
+        print_error("%s\n", t->reply->str ? t->reply->str : "wrong shape");
+    return t->result;
+}
+
+#endif

@@ -1,0 +1,198 @@
+/* A witness of the store: checks after any step what must hold after every one (contract sections 4 and 5),
+ * from outside.
+ *
+ * - the index holds exactly the users whose last published event says online, each by a time not later than
+ * the last deadline
+ * - the user's key lives exactly until that deadline; meta says the same
+ * - events of a user alternate; revisions are consecutive within an epoch and never come twice
+ * - what was published is what the log holds, byte for byte, and stands on `updates` and on the channel of
+ * its status */
+#ifndef TESTS_STORE_WITNESS_H
+#define TESTS_STORE_WITNESS_H
+
+#include "store_redis.h"
+
+#include <jansson.h>
+
+#define WITNESS_USERS 64
+
+struct witness_user {
+    char name[USER_ID_MAX + 1];
+    bool online;
+    char reason[64], device[DEVICE_ID_MAX + 1];
+    int64_t last_seen_ms;
+};
+
+struct witness {
+    struct store_redis *t;
+    struct witness_user users[WITNESS_USERS];
+    size_t count;
+    char epoch[EPOCH_MAX];
+    uint64_t rev, highest;
+    bool may_repeat;   /* somebody tampered: events need not alternate, keys need not match */
+    char events[4096]; /* of the last look: " +alice connected" … */
+};
+
+static inline struct witness_user *witness_user(struct witness *w, const char *name)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (strcmp(w->users[i].name, name) == 0)
+            return &w->users[i];
+    assert_true(w->count < WITNESS_USERS);
+    struct witness_user *u = &w->users[w->count++];
+    memset(u, 0, sizeof(*u));
+    snprintf(u->name, sizeof(u->name), "%s", name);
+    return u;
+}
+
+static inline const char *witness_text(const json_t *event, const char *key)
+{
+    const char *text = json_string_value(json_object_get(event, key));
+    return text ? text : "";
+}
+
+static inline int64_t witness_number(const json_t *event, const char *key)
+{
+    return json_integer_value(json_object_get(event, key));
+}
+
+static inline void witness_order(struct witness *w, const json_t *event)
+{
+    const char *epoch = witness_text(event, "epoch");
+    uint64_t rev = (uint64_t)witness_number(event, "rev");
+    assert_true(rev > w->highest);
+    if (strcmp(epoch, w->epoch) == 0)
+        assert_int_equal(rev, w->rev + 1);
+    snprintf(w->epoch, sizeof(w->epoch), "%s", epoch);
+    w->rev = w->highest = rev;
+}
+
+static inline void witness_event(struct witness *w, const char *payload)
+{
+    json_t *event = json_loads(payload, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(event);
+    struct witness_user *u = witness_user(w, witness_text(event, "userId"));
+    bool online = strcmp(witness_text(event, "status"), "online") == 0;
+    if (!w->may_repeat)
+        assert_int_not_equal(online, u->online);
+    witness_order(w, event);
+    assert_true(witness_number(event, "lastSeen") <= witness_number(event, "timestamp"));
+    assert_true(witness_number(event, "lastSeen") >= (online ? 0 : u->last_seen_ms));
+    u->online = online;
+    u->last_seen_ms = witness_number(event, "lastSeen");
+    snprintf(u->reason, sizeof(u->reason), "%s", witness_text(event, "reason"));
+    snprintf(u->device, sizeof(u->device), "%s", witness_text(event, "deviceId"));
+    size_t len = strlen(w->events);
+    snprintf(w->events + len, sizeof(w->events) - len, " %c%s %s", online ? '+' : '-', u->name, u->reason);
+    json_decref(event);
+}
+
+/* The epoch must be the present one. */
+static inline void witness_control(struct witness *w, const char *payload)
+{
+    const char *epoch = strstr(payload, w->epoch);
+    size_t len = strlen(w->events);
+    assert_non_null(epoch);
+    snprintf(w->events + len, sizeof(w->events) - len, " !%.*sEPOCH%s", (int)(epoch - payload), payload,
+             epoch + strlen(w->epoch));
+}
+
+/* Each event comes on the channel of its status and then on `updates`. */
+static inline void witness_messages(struct witness *w)
+{
+    struct store_redis *t = w->t;
+    w->events[0] = '\0';
+    for (size_t i = 0; i < t->message_count; i++) {
+        const char *channel = t->messages[i].channel + strlen("presence:"), *payload = t->messages[i].payload;
+        if (strcmp(channel, "control") == 0) {
+            witness_control(w, payload);
+        } else if (strcmp(channel, "updates") == 0) {
+            assert_true(i > 0);
+            assert_string_equal(t->messages[i - 1].payload, payload);
+            assert_non_null(strstr(payload, strcmp(t->messages[i - 1].channel, "presence:online") == 0
+                                                ? "\"status\":\"online\""
+                                                : "\"status\":\"offline\""));
+            witness_event(w, payload);
+        }
+    }
+}
+
+static inline void witness_log(struct witness *w)
+{
+    struct store_redis *t = w->t;
+    size_t published = 0;
+    for (size_t i = 0; i < t->message_count; i++)
+        published += strcmp(t->messages[i].channel, "presence:updates") == 0;
+    bytes_auto out = BYTES_INIT;
+    store_log_back(&t->store, UINT64_MAX, (int64_t)published + 1, &out);
+    struct redisReply *log = store_redis_send(t, &out);
+    size_t at = 0;
+    for (size_t i = t->message_count; i-- > 0;) {
+        uint64_t rev;
+        struct span event;
+        if (strcmp(t->messages[i].channel, "presence:updates") != 0)
+            continue;
+        /* An epoch that began in between took the entries before it along. */
+        if (log_entry(log, at++, &rev, &event) < 0) {
+            assert_true(w->may_repeat);
+            break;
+        }
+        assert_true(span_equal(event, span_of(t->messages[i].payload)));
+    }
+    freeReplyObject(log);
+}
+
+/* The last deadline of the user's sessions as they stand; 0 without any. */
+static inline int64_t witness_deadline(struct witness *w, const char *user)
+{
+    char key[256];
+    snprintf(key, sizeof(key), "presence:sessions:%s", user);
+    redisReply *r = redis_server_call(&w->t->server, "HGETALL", key, NULL);
+    int64_t last = 0;
+    for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements; i += 2) {
+        struct stored_session s;
+        assert_int_equal(stored_session_read(reply_text(r->element[i]), reply_text(r->element[i + 1]), &s),
+                         0);
+        last = s.deadline_ms > last ? s.deadline_ms : last;
+    }
+    freeReplyObject(r);
+    return last;
+}
+
+static inline void witness_check_user(struct witness *w, struct witness_user *u)
+{
+    char key[256], meta[256];
+    snprintf(key, sizeof(key), "presence:user:%s", u->name);
+    snprintf(meta, sizeof(meta), "presence:meta:%s", u->name);
+    const char *score = STORE_REDIS_TEXT(w->t, "ZSCORE", "presence:due", u->name);
+    bool listed = strcmp(score, "(nil)") != 0;
+    int64_t due = listed ? atoll(score) : 0, deadline = witness_deadline(w, u->name);
+    assert_int_equal(listed, u->online);
+    if (w->may_repeat)
+        return;
+    assert_true(due <= deadline);
+    assert_string_equal(STORE_REDIS_TEXT(w->t, "HGET", meta, "status"), listed ? "online" : "offline");
+    int64_t expires = atoll(STORE_REDIS_TEXT(w->t, "PEXPIRETIME", key));
+    if (expires != -2)
+        assert_int_equal(expires, deadline);
+    else
+        assert_true(deadline <= store_redis_now(w->t));
+    assert_true(atoll(STORE_REDIS_TEXT(w->t, "HGET", meta, "lastSeen")) >= u->last_seen_ms);
+}
+
+/* Looks at all that happened since the last look. */
+static inline void witness_look(struct witness *w)
+{
+    store_redis_hear(w->t);
+    witness_messages(w);
+    witness_log(w);
+    size_t online = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        witness_check_user(w, &w->users[i]);
+        online += w->users[i].online;
+    }
+    assert_int_equal(atoll(STORE_REDIS_TEXT(w->t, "ZCARD", "presence:due")), online);
+    store_redis_forget(w->t);
+}
+
+#endif

@@ -5,23 +5,25 @@
 #include "base/settings.h"
 
 struct redis_config {
-    char *host;      /* REDIS_HOST */
-    int64_t port;    /* REDIS_PORT */
-    char *username;  /* REDIS_USERNAME */
-    char *password;  /* REDIS_PASSWORD, REDIS_PASSWORD_FILE; never in argv, logs or errors */
-    int64_t db;      /* REDIS_DB */
-    char *url;       /* REDIS_URL: redis://, rediss://, unix:// ; wins over the parts it names; a secret, since it may hold one */
+    char *host;     /* REDIS_HOST */
+    int64_t port;   /* REDIS_PORT */
+    char *username; /* REDIS_USERNAME */
+    char *password; /* REDIS_PASSWORD, REDIS_PASSWORD_FILE; never in argv, logs or errors */
+    int64_t db;     /* REDIS_DB */
+    char *url; /* REDIS_URL: redis://, rediss://, unix:// ; wins over the parts it names; a secret, since it
+                  may hold one */
     int64_t timeout_ms; /* PRESENCE_REDIS_TIMEOUT: to connect, and for an answer */
-    char *unix_path; /* from the URL; NULL: TCP */
-    bool tls;        /* rediss:// */
+    char *unix_path;    /* from the URL, in its memory; NULL: TCP */
+    bool tls;           /* rediss:// */
 };
 
 /* Rows for `struct redis_config`. */
 #define REDIS_SETTINGS_COUNT 7
 extern const struct setting redis_settings[REDIS_SETTINGS_COUNT];
 
-/* Takes REDIS_URL apart (percent-decoding user, password and path) and checks the whole: 0, or -1 with a sentence.
- * rediss:// with a hiredis that lacks TLS is refused with a sentence that names the way out (stunnel). */
+/* Takes REDIS_URL apart (percent-decoding user, password and path) and checks the whole: 0, or -1 with a
+ * sentence. rediss:// with a hiredis that lacks TLS is refused with a sentence that names the way out
+ * (stunnel). */
 int redis_config_resolve(struct redis_config *config, struct settings_error *error);
 /* "localhost:6379/0" or "unix:/run/redis.sock/0", never with credentials; out has 300 bytes. */
 void redis_config_describe(const struct redis_config *config, char *out);

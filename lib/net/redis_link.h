@@ -1,12 +1,15 @@
-/* Connections to Redis on the loop: one for commands, one for messages. Both find their way by themselves: resolve, connect to
- * each address in turn, AUTH, SELECT, INFO server, and after a fault anew with capped exponential backoff and full jitter (50 ms
- * to 2 s). Ups and downs are logged, a fault that repeats itself only once; a refused password is retried like any fault.
+/* Connections to Redis on the loop: one for commands, one for messages. Both find their way by themselves:
+ * resolve, connect to each address in turn, AUTH, SELECT, INFO server, and after a fault anew with capped
+ * exponential backoff and full jitter (50 ms to 2 s). Ups and downs are logged, a fault that repeats itself
+ * only once; a refused password is retried like any fault.
  *
- * Why two: on a subscribed connection of hiredis 0.14 only (P)SUBSCRIBE and (P)UNSUBSCRIBE work. Commands have a deadline: the
- * first that passes it brings the connection down, because answers come in order. What was in flight is answered with NULL
- * exactly once, and nothing is ever sent again by itself: who asked says what is now.
+ * Why two: on a subscribed connection of hiredis 0.14 only (P)SUBSCRIBE and (P)UNSUBSCRIBE work. Commands
+ * have a deadline: the first that passes it brings the connection down, because answers come in order. What
+ * was in flight is answered with NULL exactly once, and nothing is ever sent again by itself: who asked says
+ * what is now.
  *
- * Hooks and answers may send and reset, but not destroy their own link or subscriber. config and hooks outlive both. */
+ * Hooks and answers may send and reset, but not destroy their own link or subscriber. config and hooks
+ * outlive both. */
 #ifndef NET_REDIS_LINK_H
 #define NET_REDIS_LINK_H
 
@@ -17,16 +20,17 @@ struct redisReply;
 struct redis_link;
 
 struct redis_link_hooks {
-    /* Commands may be sent. run_id: the Redis process's identity, 40 characters, or "unknown" where INFO is not permitted: then a
-     * restarted Redis is not told apart by it. generation: 1, 2, … for each connection. */
+    /* Commands may be sent. run_id: the Redis process's identity, 40 characters, or "unknown" where INFO is
+     * not permitted: then a restarted Redis is not told apart by it. generation: 1, 2, … for each connection.
+     */
     void (*ready)(void *arg, const char *run_id, uint64_t generation);
-    /* Follows each ready(), after the pending answers were given as NULL. `why` is for people, and logged already; never a
-     * secret. */
+    /* Follows each ready(), after the pending answers were given as NULL. `why` is for people, and logged
+     * already; never a secret. */
     void (*lost)(void *arg, const char *why);
 };
 
-struct redis_link *redis_link_create(struct loop *loop, const struct redis_config *config, const struct redis_link_hooks *hooks,
-                                     void *arg);
+struct redis_link *redis_link_create(struct loop *loop, const struct redis_config *config,
+                                     const struct redis_link_hooks *hooks, void *arg);
 /* Answers what is in flight with NULL, without lost(). NULL is fine. */
 void redis_link_destroy(struct redis_link *link);
 bool redis_link_ready(const struct redis_link *link);
@@ -36,13 +40,14 @@ size_t redis_link_in_flight(const struct redis_link *link);
 /* Bytes not yet taken by the socket. */
 size_t redis_link_queued(const struct redis_link *link);
 
-/* `command`: exactly one whole command as RESP (store/resp.h), copied. The reply (NULL: lost or past its deadline) is valid
- * during the call, which is never made from within redis_link_send. -1 when the link is not ready; `answered` is then not
- * called. `answered` may be NULL: nobody asks. The caller bounds what is in flight. */
+/* `command`: exactly one whole command as RESP (store/resp.h), copied. The reply (NULL: lost or past its
+ * deadline) is valid during the call, which is never made from within redis_link_send. -1 when the link is
+ * not ready; `answered` is then not called. `answered` may be NULL: nobody asks. The caller bounds what is in
+ * flight. */
 typedef void redis_answered(void *arg, const struct redisReply *reply);
 int redis_link_send(struct redis_link *link, struct span command, redis_answered *answered, void *arg);
-/* For faults that only the caller can see: brings the connection down (answers and lost() come from within) and starts anew.
- * Nothing happens unless ready. */
+/* For faults that only the caller can see: brings the connection down (answers and lost() come from within)
+ * and starts anew. Nothing happens unless ready. */
 void redis_link_reset(struct redis_link *link, const char *why);
 
 struct redis_subscriber;
@@ -54,8 +59,8 @@ struct redis_subscriber_hooks {
     /* Follows each subscribed(). */
     void (*lost)(void *arg, const char *why);
 };
-/* `channels` (at least one) are copied. A dead peer is noticed by TCP keepalive within 30 s and no earlier: who knows that a
- * message should have come calls redis_subscriber_reset. */
+/* `channels` (at least one) are copied. A dead peer is noticed by TCP keepalive within 30 s and no earlier:
+ * who knows that a message should have come calls redis_subscriber_reset. */
 struct redis_subscriber *redis_subscriber_create(struct loop *loop, const struct redis_config *config,
                                                  const char *const *channels, size_t count,
                                                  const struct redis_subscriber_hooks *hooks, void *arg);

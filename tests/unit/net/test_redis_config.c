@@ -23,7 +23,7 @@ static const char *get_environment(const char *name)
 static const struct setting_table *table(void)
 {
     static struct setting_table t;
-    t = (struct setting_table){.rows = redis_settings, .count = redis_settings_count, .title = "Redis"};
+    t = (struct setting_table){.rows = redis_settings, .count = REDIS_SETTINGS_COUNT, .title = "Redis"};
     return &t;
 }
 

@@ -1,8 +1,8 @@
 # presence: build, test, demo. `make help` lists the targets.
 
 VERSION := 0.1.0
-BUILD ?= build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
 comma := ,
+BUILD ?= build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
 PREFIX ?= /usr/local
 DESTDIR ?=
 PROGRAMS := presence-ws presence-api presence-expiryd presence-ctl presence-sim
@@ -47,7 +47,8 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 SCRIPTS := $(filter-out lib/store/scripts/prelude.lua,$(wildcard lib/store/scripts/*.lua))
 PAGES := $(wildcard cmd/presence-api/*.html)
 
-.PHONY: all deps demo check check-all check-unit check-e2e check-san bench fuzz lint format compdb install uninstall dist clean help
+.PHONY: all deps demo check check-all check-unit check-e2e check-san bench fuzz fuzz-run lint format compdb completions install \
+    uninstall dist clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -93,14 +94,95 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/test/%,$(wildcard tests/unit/*/*.c))
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+E2E := $(wildcard tests/e2e/*.test.js)
+FUZZ_SECONDS ?= 60
+INSTRUMENT := CC=clang SAN=fuzzer-no-link,address,undefined BUILD=build/fuzz
 
-check-unit: $(UNIT_TESTS) ## the rules, wire, tokens, settings and scripts, each by itself
-	@set -e; for t in $(UNIT_TESTS); do echo "== $$t"; $$t; done
+# A fuzz target over its corpus, without libFuzzer.
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(call archives,net)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(libs_net) -o $@
+
+$(BUILD)/libfuzzer/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call archives,net)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(libs_net) -o $@
+
+deps: ## install what is missing (apt-get; says what and why)
+	@tests/tools/deps.sh build demo check fuzz
+
+demo: ## a live installation with 200 phones behind nginx on port 3000
+	@tests/tools/deps.sh build demo
+	@$(MAKE) --no-print-directory all
+	@PRESENCE_BIN=$(BUILD)/bin examples/demo/demo.sh
+
+# Dependencies first, in a make of their own: this one has asked pkg-config already.
+check: ## every test; what is missing is installed first
+	@tests/tools/deps.sh build demo check
+	@$(MAKE) --no-print-directory check-all
+
+check-all:
+	@tests/tools/check.sh
+
+check-unit: all $(UNIT_TESTS) $(FUZZ:%=$(BUILD)/fuzz/%) ## the rules, wire, tokens, settings and scripts, each by itself
+	@tests/tools/unit.sh $(UNIT_TESTS)
+	@set -e; for f in $(FUZZ); do $(BUILD)/fuzz/$$f tests/fuzz/corpus/$$f; done
+
+tests/node_modules/.package-lock.json: tests/package-lock.json
+	cd tests && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+check-e2e: all tests/node_modules/.package-lock.json ## the real programs against real Redis, nginx, clients and Chromium
+	@PRESENCE_BIN=$(BUILD)/bin node --test --test-concurrency=3 $(E2E)
+
+check-san: ## unit and end-to-end tests under ASan and UBSan
+	@$(MAKE) --no-print-directory SAN=address,undefined check-unit check-e2e
+
+lint: ## layers, layout, and what the checkers say
+	@tests/tools/lint.sh
+
+format: ## lay out the C files
+	@clang-format -i $(wildcard lib/*/*.[ch] cmd/*/*.[ch] tests/unit/*/*.[ch] tests/unit/*.h tests/fuzz/*.[ch])
+
+fuzz: ## each decoder under libFuzzer for FUZZ_SECONDS (60)
+	@tests/tools/deps.sh build fuzz
+	@$(MAKE) --no-print-directory $(INSTRUMENT) fuzz-run
+
+fuzz-run: $(FUZZ:%=$(BUILD)/libfuzzer/%)
+	@set -e; for f in $(FUZZ); do mkdir -p $(BUILD)/found/$$f; echo "== $$f"; \
+	    $(BUILD)/libfuzzer/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$(BUILD)/found/$$f- $(BUILD)/found/$$f tests/fuzz/corpus/$$f; done
+
+compdb: ## compile_commands.json in build/, for editors
+	@mkdir -p build
+	@bear --output build/compile_commands.json -- $(MAKE) -B all
+
+completions: all ## write completions/ from the programs' tables
+	@PRESENCE_BIN=$(BUILD)/bin tests/tools/completions.sh
+
+install: all ## into DESTDIR/PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	set -e; for p in $(PROGRAMS); do \
+	    install -m 644 completions/$$p.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p; \
+	    install -m 644 completions/_$$p $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$p; \
+	    install -m 644 completions/$$p.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$p.fish; done
+
+uninstall: ## take away what install put there
+	set -e; for p in $(PROGRAMS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$p \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$p \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$p.fish; done
+
+dist: ## a source archive of HEAD in build/
+	@mkdir -p build
+	git archive --prefix=presence-$(VERSION)/ -o build/presence-$(VERSION).tar.gz HEAD
 
 clean: ## remove what was built
 	rm -rf build
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,32 @@
+#!/bin/bash
+# `make check`: everything, in the order in which it fails soonest. Sanitizer builds run beside the plain tests' waiting.
+set -u
+cd "$(dirname "$0")/../.." || exit
+start=$SECONDS
+passed=0 failed=0
+
+step() { # name command...
+    local name=$1 began=$SECONDS
+    shift
+    echo "== $name"
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "== $name: ok, $((SECONDS - began)) s"
+    else
+        failed=$((failed + 1))
+        echo "== $name: FAILED, $((SECONDS - began)) s"
+    fi
+}
+
+jobs=$(nproc)
+step build make --no-print-directory -j "$jobs" WERROR=1 all
+step lint make --no-print-directory lint
+step 'unit tests' make --no-print-directory -j "$jobs" WERROR=1 check-unit
+step 'end-to-end tests' make --no-print-directory check-e2e
+step 'sanitizer build and unit tests' make --no-print-directory -j "$jobs" SAN=address,undefined check-unit
+step 'end-to-end tests under sanitizers' env PRESENCE_PATIENCE=4 make --no-print-directory SAN=address,undefined check-e2e
+step 'completions' env PRESENCE_BIN=build/bin tests/tools/completions.sh --check
+step 'demo' env DEMO_SECONDS=20 make --no-print-directory demo
+echo "make check: $((SECONDS - start)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -15,7 +15,7 @@ bool breaker_probes(struct breaker *b, int64_t now_ms)
 
 void breaker_succeeded(struct breaker *b, int64_t now_ms)
 {
-    if (b->state != BREAKER_HALF_OPEN)
+    if (b->state == BREAKER_CLOSED)
         return;
     b->state = BREAKER_CLOSED;
     b->closed_ms = now_ms;

@@ -26,7 +26,7 @@ bool breaker_passes(const struct breaker *b);
 /* Whether the caller shall probe now. If so it is half open: nobody else gets true until the caller has said
  * how it went. */
 bool breaker_probes(struct breaker *b, int64_t now_ms);
-/* A probe was answered: closes. Of a question: changes nothing. */
+/* A probe was answered: closes. Answers to questions need no word. */
 void breaker_succeeded(struct breaker *b, int64_t now_ms);
 /* A question or a probe failed. While open it changes nothing: those who had asked before are no news. */
 void breaker_failed(struct breaker *b, int64_t now_ms);

@@ -152,15 +152,6 @@ static inline void store_redis_stop(struct store_redis *t)
     redis_server_stop(&t->server);
 }
 
-/* An empty Redis and a plain store, for the next case on the same process. */
-static inline void store_redis_clear(struct store_redis *t)
-{
-    redis_server_do(&t->server, "FLUSHALL");
-    store_redis_forget(t);
-    store_redis_begin(t);
-    t->grace_ms = t->holdback_ms = 0;
-}
-
 /* Takes in all that was published until now: a pong comes behind it. */
 static inline void store_redis_hear(struct store_redis *t)
 {
@@ -178,6 +169,16 @@ static inline void store_redis_hear(struct store_redis *t)
     if (!r)
         store_redis_fail("the subscription is gone");
     freeReplyObject(r);
+}
+
+/* An empty Redis and a plain store, for the next case on the same process. */
+static inline void store_redis_clear(struct store_redis *t)
+{
+    redis_server_do(&t->server, "FLUSHALL");
+    store_redis_hear(t);
+    store_redis_forget(t);
+    store_redis_begin(t);
+    t->grace_ms = t->holdback_ms = 0;
 }
 
 static inline void store_redis_keep(struct store_redis *t, struct redisReply *reply)

@@ -89,6 +89,8 @@ static inline bool scenario_set(struct witness *w, char **words, size_t count)
     int64_t number = count > 1 ? atoll(words[1]) : 0;
     if (strcmp(words[0], "tampered") == 0) {
         w->may_repeat = true;
+    } else if (strcmp(words[0], "mended") == 0) {
+        w->may_repeat = false;
     } else if (strcmp(words[0], "node") == 0) {
         snprintf(node, sizeof(node), "%s", words[1]);
         strcpy(t->store.node, node);

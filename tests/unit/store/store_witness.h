@@ -29,7 +29,7 @@ struct witness {
     size_t count;
     char epoch[EPOCH_MAX];
     uint64_t rev, highest;
-    bool may_repeat;   /* somebody tampered: events need not alternate, keys need not match */
+    bool may_repeat;   /* somebody tampered: events need not alternate, keys not match */
     char events[4096]; /* of the last look: " +alice connected" … */
 };
 
@@ -167,9 +167,9 @@ static inline void witness_check_user(struct witness *w, struct witness_user *u)
     const char *score = STORE_REDIS_TEXT(w->t, "ZSCORE", "presence:due", u->name);
     bool listed = strcmp(score, "(nil)") != 0;
     int64_t due = listed ? atoll(score) : 0, deadline = witness_deadline(w, u->name);
-    assert_int_equal(listed, u->online);
     if (w->may_repeat)
         return;
+    assert_int_equal(listed, u->online);
     assert_true(due <= deadline);
     assert_string_equal(STORE_REDIS_TEXT(w->t, "HGET", meta, "status"), listed ? "online" : "offline");
     int64_t expires = atoll(STORE_REDIS_TEXT(w->t, "PEXPIRETIME", key));
@@ -191,7 +191,8 @@ static inline void witness_look(struct witness *w)
         witness_check_user(w, &w->users[i]);
         online += w->users[i].online;
     }
-    assert_int_equal(atoll(STORE_REDIS_TEXT(w->t, "ZCARD", "presence:due")), online);
+    if (!w->may_repeat)
+        assert_int_equal(atoll(STORE_REDIS_TEXT(w->t, "ZCARD", "presence:due")), online);
     store_redis_forget(w->t);
 }
 

@@ -51,11 +51,11 @@ local function key_is_off(last, left)
   return last.deadline > NOW and (left < 0 or math.abs(NOW + left - last.deadline) > SLACK)
 end
 
-local function mend_listed(user, list, last, left)
+local function mend_listed(user, score, list, last, left)
   if left == -2 and last.deadline > NOW and has_external(list) then
     return end_external(user, list)
   end
-  if key_is_off(last, left) then
+  if key_is_off(last, left) or score > last.deadline then
     settle(user)
     return 'k'
   end
@@ -103,7 +103,7 @@ local function mend(user)
     return adopt(user, left, listed)
   end
   if listed and last then
-    return mend_listed(user, list, last, left)
+    return mend_listed(user, listed, list, last, left)
   end
   if listed then
     return bound_index(user, listed)

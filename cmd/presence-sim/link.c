@@ -79,7 +79,8 @@ static void on_message(void *arg, struct span data, bool binary)
     if (client_peek(encoding, data, &type, &id) || type != MESSAGE_HELLO || client_read(encoding, data, &m))
         return;
     sim_hello(l->phone->sim, m.timestamp_ms, m.ttl_ms);
-    l->phone->hello_beat_ms = m.heartbeat_interval_ms;
+    if (l->phone->link == l)
+        phone_hello(l->phone, m.heartbeat_interval_ms);
     client_message_finish(&m);
 }
 

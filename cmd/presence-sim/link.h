@@ -24,6 +24,8 @@ void link_record(struct phone *p, const char *event);
 
 /* phone.c: the link in use opened, or ended and is gone. */
 void phone_link_opened(struct phone *p);
+/* HELLO: how often to beat. */
+void phone_hello(struct phone *p, int64_t interval_ms);
 void phone_link_ended(struct phone *p, enum ws_end end, int code);
 
 #endif

@@ -129,6 +129,12 @@ void phone_link_opened(struct phone *p)
     set_state(p, PHONE_OPEN);
 }
 
+void phone_hello(struct phone *p, int64_t interval_ms)
+{
+    p->hello_beat_ms = interval_ms;
+    schedule_beat(p);
+}
+
 /* A refusal that will be repeated, or a broken rule, is no reason to come back. */
 static bool comes_back(const struct phone *p, enum ws_end end, int code)
 {

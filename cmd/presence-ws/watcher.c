@@ -282,8 +282,11 @@ static void on_control(void *arg, struct span payload)
     struct control control;
     if (control_read(payload, groups, &control) < 0)
         return;
-    if (span_equal(control.cmd, SPAN("kick")) && (control.db < 0 || control.db == s->store.db))
+    bool ours = control.db < 0 || control.db == s->store.db;
+    if (ours && span_equal(control.cmd, SPAN("kick")) && control.user.len > 0)
         clients_kick(s, control.user, control.device);
+    else if (ours && span_equal(control.cmd, SPAN("node")))
+        asserter_probe(&s->asserter, clock_mono_ms());
     control_finish(&control);
 }
 

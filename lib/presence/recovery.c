@@ -17,7 +17,8 @@ bool recovery_epoch(struct recovery *r, struct span epoch, int64_t now_ms)
     if (first)
         return false;
     if (!r->waiting)
-        r->since_ms = now_ms;
+        r->before_ms = r->contact_ms;
+    r->since_ms = now_ms;
     r->waiting = true;
     for (size_t i = 0; i < r->count; i++)
         r->nodes[i].done = false;
@@ -32,11 +33,16 @@ static struct recovery_node *find(struct recovery *r, struct span name)
     return NULL;
 }
 
+static bool waited_for(const struct recovery *r, const struct recovery_node *n)
+{
+    return r->waiting && !n->done && n->heard_ms + RECOVERY_ALIVE_MS >= r->before_ms;
+}
+
 /* The place of a node that was not heard for long, else a new one. */
 static struct recovery_node *place(struct recovery *r, int64_t now_ms)
 {
     for (size_t i = 0; i < r->count; i++)
-        if (r->nodes[i].heard_ms + RECOVERY_LIMIT_MS + RECOVERY_ALIVE_MS < now_ms)
+        if (r->nodes[i].heard_ms + RECOVERY_ALIVE_MS < now_ms && !waited_for(r, &r->nodes[i]))
             return &r->nodes[i];
     return r->count < RECOVERY_NODES_MAX ? &r->nodes[r->count++] : NULL;
 }
@@ -44,6 +50,7 @@ static struct recovery_node *place(struct recovery *r, int64_t now_ms)
 void recovery_node(struct recovery *r, struct span name, int64_t age_ms, struct span asserted, int64_t now_ms)
 {
     struct recovery_node *n = find(r, name);
+    r->contact_ms = now_ms;
     if (age_ms > RECOVERY_ALIVE_MS || name.len >= sizeof(n->name))
         return;
     if (!n && !(n = place(r, now_ms)))
@@ -60,8 +67,7 @@ bool recovery_settled(struct recovery *r, int64_t now_ms)
         return true;
     bool all = r->epoch[0] != '\0';
     for (size_t i = 0; i < r->count; i++)
-        if (!r->nodes[i].done && r->nodes[i].heard_ms + RECOVERY_ALIVE_MS >= r->since_ms)
-            all = false;
+        all &= !waited_for(r, &r->nodes[i]);
     if (all || now_ms - r->since_ms >= RECOVERY_LIMIT_MS)
         r->waiting = false;
     return !r->waiting;

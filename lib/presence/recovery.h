@@ -8,7 +8,7 @@
 
 #define RECOVERY_NODES_MAX 256
 #define RECOVERY_LIMIT_MS  10000 /* then it is taken as it is */
-#define RECOVERY_ALIVE_MS  5000  /* a server heard within this time before is waited for */
+#define RECOVERY_ALIVE_MS  5000  /* a server heard within this time before the last contact is waited for */
 
 struct recovery_node {
     char name[64];
@@ -20,6 +20,8 @@ struct recovery {
     char epoch[64]; /* "" until one is known */
     bool waiting;
     int64_t since_ms;
+    int64_t contact_ms; /* the daemons were last heard of */
+    int64_t before_ms;  /* the same, before the epoch changed: Redis may have been away for long */
     struct recovery_node nodes[RECOVERY_NODES_MAX];
     size_t count;
 };

@@ -26,7 +26,7 @@ static int read_control(const json_t *root, struct span groups[GROUPS_MAX], stru
     ret->device = jsontext_span(json_object_get(root, "deviceId"));
     ret->db = json_is_integer(db) ? json_integer_value(db) : -1;
     ret->group_count = 0;
-    if (ret->cmd.len == 0 || !user_id_valid(ret->user))
+    if (ret->cmd.len == 0 || (json_object_get(root, "userId") && !user_id_valid(ret->user)))
         return -1;
     return read_groups(json_object_get(root, "groups"), groups, &ret->group_count);
 }

@@ -3,6 +3,7 @@
  *
  *     {"cmd":"groups","userId":"123","groups":["a","b"],"epoch":"…","db":0}   the groups a user claims became
  * others
+ *     {"cmd":"node","node":"…","db":0}                                        a daemon is new in presence:nodes
  *     {"cmd":"kick","userId":"123","deviceId":"…","db":0}                     close the user's (that
  * device's) connections */
 #ifndef WIRE_CONTROL_H
@@ -12,14 +13,14 @@
 
 struct control {
     struct span cmd;
-    struct span user;
+    struct span user;   /* empty for those that are about none */
     struct span device; /* empty: all devices */
     size_t group_count; /* in the array given to control_read */
     int64_t db;         /* -1: not said */
     void *json;         /* owns what the spans point at */
 };
 
-/* 0; -1: no JSON object, without cmd or a valid userId, or groups that are no list of ids. On success the
+/* 0; -1: no JSON object, without cmd, a userId that is none, or groups that are no list of ids. On success the
  * caller calls control_finish. */
 int control_read(struct span text, struct span groups[GROUPS_MAX], struct control *ret);
 void control_finish(struct control *c);

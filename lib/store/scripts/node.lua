@@ -38,7 +38,10 @@ if ARGV[13] == 'leave' then
   call('HDEL', NODES, NODE)
   call('HDEL', FENCE, NODE)
 else
-  call('HSET', NODES, NODE, describe())
+  -- A new daemon is made known at once: whoever may have to wait for it must know of it.
+  if call('HSET', NODES, NODE, describe()) == 1 then
+    call('PUBLISH', CONTROL, '{"cmd":"node","node":' .. cjson.encode(NODE) .. ',"db":' .. DB .. '}')
+  end
   call('HSET', FENCE, NODE, int(GENERATION))
 end
 local state = call('HMGET', EPOCH, 'swept', 'hold')

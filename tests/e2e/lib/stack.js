@@ -52,6 +52,12 @@ class Stack {
     return this.redisProcess;
   }
 
+  // As the guide's operator does it; everything not saved is gone.
+  async loseRedis() {
+    await run('redis-cli', ['-s', this.socket, 'SHUTDOWN', 'NOSAVE']);
+    await this.redisProcess.exited;
+  }
+
   // Daemons listen on a port of the kernel's choice and say which in their log.
   async startDaemon(name, variable, env = {}) {
     const child = this.start(path.join(BIN, name), [], { [variable]: '127.0.0.1:0', ...env });

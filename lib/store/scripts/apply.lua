@@ -13,7 +13,9 @@
 --   . as asked, no change   n went online   f went offline   l too late, not applied   m no such session   x keys of another type
 local TTL, GRACE = tonumber(ARGV[8]), tonumber(ARGV[9])
 local SESSIONS, META, USER = PREFIX .. 'sessions:', PREFIX .. 'meta:', PREFIX .. 'user:'
-local NOW_TEXT, OLDEST, FRESH = int(NOW), NOW - TTL, NOW - 250
+local NOW_TEXT, OLDEST = int(NOW), NOW - TTL
+-- A beat no older than this sets lastSeen without reading it first: where phones of one user overlap it may step back so far.
+local FRESH = NOW - 250
 
 -- The courtesy copies, when somebody else deleted or shortened them.
 local function restore(user, s)

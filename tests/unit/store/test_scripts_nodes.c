@@ -1,0 +1,293 @@
+/* The daemons among themselves (node, fence, audit), and what is read without a script's writing. */
+#include "store_redis.h"
+
+#include "store/keys.h"
+
+static struct store_redis t;
+
+static void say(char kind, const char *user, const char *session, const char *device)
+{
+    struct session_op op = store_redis_op(kind, user, session, device);
+    assert_int_equal(store_redis_apply(&t, &op, 1), 0);
+}
+
+static int say_node(const char *name, uint64_t generation, bool leave, struct node_answer *ret)
+{
+    bytes_auto out = BYTES_INIT;
+    struct node_says says = {.program = "presence-ws",
+                             .address = "127.0.0.1:3000",
+                             .offset_ms = -7,
+                             .asserted = "e-1",
+                             .forget_ms = 40,
+                             .leave = leave};
+    struct store s = t.store;
+    snprintf(s.node, sizeof(s.node), "%s", name);
+    s.generation = generation;
+    store_node(&s, &says, true, &out);
+    store_redis_keep(&t, store_redis_send(&t, &out));
+    return store_read_node(t.reply, ret);
+}
+
+static void test_nodes_come_and_go(void **state)
+{
+    struct node_answer a;
+    struct node n;
+    store_redis_clear(&t);
+    assert_int_equal(say_node("n1", 1, false, &a), 0);
+    assert_int_equal(a.swept_ms, 0);
+    assert_int_equal(a.held_ms, 0);
+    assert_int_equal(a.state.online, 0);
+    assert_int_equal(reply_count(a.nodes), 2);
+    assert_int_equal(node_read(a.nodes, 0, &n), 0);
+    assert_true(span_equal(n.name, SPAN("n1")));
+    assert_true(span_equal(n.program, SPAN("presence-ws")));
+    assert_true(span_equal(n.address, SPAN("127.0.0.1:3000")));
+    assert_true(span_equal(n.asserted, SPAN("e-1")));
+    assert_int_equal(n.seen_ms, a.state.now_ms);
+    assert_int_equal(n.offset_ms, -7);
+    node_finish(&n);
+    assert_int_equal(say_node("n2", 1, false, &a), 0);
+    assert_int_equal(reply_count(a.nodes), 4);
+    assert_int_equal(say_node("n2", 1, true, &a), 0);
+    assert_int_equal(reply_count(a.nodes), 2);
+    assert_string_equal(STORE_REDIS_TEXT(&t, "HEXISTS", "presence:fence", "n2"), "0");
+}
+
+static void test_silent_nodes_are_forgotten(void **state)
+{
+    struct node_answer a;
+    store_redis_clear(&t);
+    assert_int_equal(say_node("n1", 1, false, &a), 0);
+    redis_server_do(&t.server, "HSET", "presence:nodes", "odd", "no json", "list", "[1]");
+    store_redis_wait_until(&t, a.state.now_ms + 45);
+    t.holdback_ms = 1000;
+    assert_int_equal(store_redis_sweep(&t), 0);
+    int64_t swept = t.swept.state.now_ms;
+    assert_int_equal(say_node("n2", 1, false, &a), 0);
+    assert_int_equal(reply_count(a.nodes), 2);
+    assert_string_equal(STORE_REDIS_TEXT(&t, "HLEN", "presence:nodes"), "1");
+    assert_string_equal(STORE_REDIS_TEXT(&t, "HLEN", "presence:fence"), "1");
+    assert_int_equal(a.swept_ms, swept);
+    assert_in_range(a.held_ms, 1, 1000);
+}
+
+static void test_an_earlier_connection_is_fenced_off(void **state)
+{
+    struct node_answer a;
+    store_redis_clear(&t);
+    t.store.generation = 1;
+    say('o', "alice", "n1/1", "phone");
+    assert_int_equal(say_node("n1", 2, false, &a), 0);
+    struct session_op op = store_redis_op('e', "alice", "n1/1", "");
+    assert_int_equal(store_redis_apply(&t, &op, 1), STORE_FENCED);
+    assert_int_equal(say_node("n1", 1, false, &a), STORE_FENCED);
+    assert_string_equal(STORE_REDIS_TEXT(&t, "ZCARD", "presence:due"), "1");
+    t.store.generation = 2;
+    assert_int_equal(store_redis_apply(&t, &op, 1), 0);
+    t.store.generation = 0;
+    say('o', "alice", "n1/1", "phone");
+    strcpy(t.store.node, "n2");
+    t.store.generation = 1;
+    say('o', "alice", "n2/1", "phone");
+}
+
+static void test_node_keys_of_another_type(void **state)
+{
+    struct node_answer a;
+    store_redis_clear(&t);
+    redis_server_do(&t.server, "SET", "presence:nodes", "x");
+    redis_server_do(&t.server, "SET", "presence:fence", "x");
+    t.store.generation = 1;
+    say('o', "alice", "n1/1", "phone");
+    assert_int_equal(say_node("n1", 1, false, &a), 0);
+    assert_int_equal(reply_count(a.nodes), 2);
+}
+
+/* All pages of a cursor of that many users must show each exactly once. */
+static void test_the_audit_finds_what_stands_under_our_name(void **state)
+{
+    size_t mine = 0;
+    char cursor[32] = "0";
+    store_redis_clear(&t);
+    for (int i = 0; i < 300; i++) {
+        char user[16], session[16];
+        snprintf(user, sizeof(user), "user%d", i);
+        snprintf(session, sizeof(session), "n%d/%d", i % 3 ? 1 : 11, i);
+        say('o', user, session, "phone");
+    }
+    do {
+        bytes_auto out = BYTES_INIT;
+        struct audit_answer a;
+        store_audit(&t.store, span_of(cursor), 50, true, &out);
+        store_redis_keep(&t, store_redis_send(&t, &out));
+        assert_int_equal(store_read_audit(t.reply, &a), 0);
+        for (size_t i = 0; i < reply_count(a.pairs); i += 2) {
+            struct span session = reply_text(reply_at(a.pairs, i + 1));
+            assert_memory_equal(session.data, "n1/", 3);
+            mine++;
+        }
+        assert_int_equal(span_copy(a.cursor, cursor, sizeof(cursor)), 0);
+    } while (strcmp(cursor, "0") != 0);
+    assert_int_equal(mine, 200);
+}
+
+static void load(struct load_answer *ret)
+{
+    bytes_auto out = BYTES_INIT;
+    store_load(&t.store, SPAN("0"), 1000, true, &out);
+    store_redis_keep(&t, store_redis_send(&t, &out));
+    assert_int_equal(store_read_load(t.reply, ret), 0);
+    assert_true(span_equal(ret->cursor, SPAN("0")));
+}
+
+static void test_the_roster_is_that_of_the_last_transitions(void **state)
+{
+    struct load_answer a;
+    struct load_user u;
+    store_redis_clear(&t);
+    load(&a);
+    assert_int_equal(a.state.epoch.len, 0);
+    assert_int_equal(a.count, 0);
+    struct session_op op = store_redis_op('o', "alice", "n1/1", "phone");
+    op.beat_ms = store_redis_now(&t) - 1000;
+    op.groups = SPAN("[\"g\"]");
+    assert_int_equal(store_redis_apply(&t, &op, 1), 0);
+    uint64_t rev = t.answer.state.rev;
+    say('o', "alice", "n1/2", "tablet");
+    say('b', "alice", "n1/1", "phone");
+    load(&a);
+    assert_int_equal(a.count, 1);
+    assert_int_equal(a.state.rev, rev);
+    assert_true(a.state.epoch.len > 9);
+    load_user(&a, 0, &u);
+    assert_true(span_equal(u.user, SPAN("alice")));
+    assert_true(span_equal(u.device, SPAN("phone")));
+    assert_int_equal(u.last_seen_ms, op.beat_ms);
+    assert_int_equal(u.rev, rev);
+    redis_server_do(&t.server, "SET", "presence:meta:alice", "x");
+    load(&a);
+    assert_int_equal(a.count, 1);
+    load_user(&a, 0, &u);
+    assert_int_equal(u.rev, 0);
+}
+
+static void test_status(void **state)
+{
+    struct span users[] = {SPAN("alice"), SPAN("bob"), SPAN("alice"), SPAN("gone")};
+    struct status_answer s[4];
+    store_redis_clear(&t);
+    say('o', "alice", "n1/1", "phone");
+    int64_t seen = t.answer.state.now_ms;
+    say('o', "gone", "n1/2", "");
+    say('e', "gone", "n1/2", "");
+    bytes_auto out = BYTES_INIT;
+    store_status(&t.store, users, 4, &out);
+    struct redisReply *scores = store_redis_send(&t, &out);
+    for (size_t i = 0; i < 4; i++) {
+        struct redisReply *meta = store_redis_next(&t);
+        assert_int_equal(store_read_status(scores, i, meta, &s[i]), 0);
+        assert_int_equal(s[i].online, i == 0 || i == 2);
+        assert_true(i == 1 || i == 3 ? s[i].device.data == NULL : span_equal(s[i].device, SPAN("phone")));
+        assert_int_equal(s[i].last_seen_ms == 0, i == 1);
+        assert_true(i == 1 || s[i].last_seen_ms >= seen);
+        freeReplyObject(meta);
+    }
+    assert_int_equal(store_read_status(scores, 4, NULL, &s[0]), STORE_ERROR);
+    freeReplyObject(scores);
+}
+
+static struct redisReply *first_reply(void (*ask)(const struct store *s, struct bytes *out))
+{
+    bytes_auto out = BYTES_INIT;
+    ask(&t.store, &out);
+    return store_redis_send(&t, &out);
+}
+
+static void ask_log(const struct store *s, struct bytes *out)
+{
+    store_log(s, t.answer.state.rev - 1, 10, out);
+}
+
+static void ask_user(const struct store *s, struct bytes *out)
+{
+    store_user(s, SPAN("bob"), out);
+}
+
+static void ask_group(const struct store *s, struct bytes *out)
+{
+    store_group("g.{group}.u", SPAN("9"), out);
+}
+
+static void ask_publish(const struct store *s, struct bytes *out)
+{
+    store_publish(s, CHANNEL_CONTROL, SPAN("{}"), out);
+}
+
+static void test_plain_reads(void **state)
+{
+    uint64_t rev;
+    struct span event;
+    store_redis_clear(&t);
+    say('o', "alice", "n1/1", "phone");
+    say('o', "bob", "n1/2", "phone");
+    struct redisReply *r = first_reply(ask_log);
+    assert_int_equal(reply_count(r), 2);
+    assert_int_equal(log_entry(r, 1, &rev, &event), 0);
+    assert_int_equal(rev, t.answer.state.rev);
+    assert_memory_equal(event.data, "{\"userId\":\"bob\"", 15);
+    assert_int_equal(log_entry(r, 2, &rev, &event), STORE_ERROR);
+    freeReplyObject(r);
+    r = first_reply(store_epoch);
+    assert_true(span_equal(reply_text(reply_at(r, 0)), t.answer.state.epoch));
+    assert_true(span_equal(reply_text(reply_at(r, 1)), span_of(t.store.run_id)));
+    freeReplyObject(r);
+    r = first_reply(ask_user);
+    struct redisReply *sessions = store_redis_next(&t), *score = store_redis_next(&t);
+    struct stored_session s;
+    assert_int_equal(reply_count(r), 18);
+    assert_int_equal(
+        stored_session_read(reply_text(reply_at(sessions, 0)), reply_text(reply_at(sessions, 1)), &s), 0);
+    assert_true(span_equal(s.name, SPAN("n1/2")));
+    assert_true(span_equal(s.device, SPAN("phone")));
+    assert_int_equal(s.deadline_ms, s.beat_ms + t.ttl_ms);
+    assert_int_equal(s.opened_ms, 1000);
+    assert_int_equal(reply_integer(score, 0), s.deadline_ms);
+    freeReplyObject(r);
+    freeReplyObject(sessions);
+    freeReplyObject(score);
+    redis_server_do(&t.server, "SADD", "g.9.u", "alice");
+    r = first_reply(ask_group);
+    assert_int_equal(reply_count(r), 1);
+    freeReplyObject(r);
+    r = first_reply(ask_publish);
+    assert_int_equal(reply_integer(r, 0), 1);
+    freeReplyObject(r);
+}
+
+static int start(void **state)
+{
+    store_redis_start(&t);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    store_redis_stop(&t);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nodes_come_and_go),
+        cmocka_unit_test(test_silent_nodes_are_forgotten),
+        cmocka_unit_test(test_an_earlier_connection_is_fenced_off),
+        cmocka_unit_test(test_node_keys_of_another_type),
+        cmocka_unit_test(test_the_audit_finds_what_stands_under_our_name),
+        cmocka_unit_test(test_the_roster_is_that_of_the_last_transitions),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_plain_reads),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,25 @@
+/* Whom the holder of a token may see (contract sections 2 and 6): everyone, or the members of the groups that
+ * the token claims; members by Redis's sets, or while connected with that claim. Everyone sees himself. */
+#ifndef PRESENCE_API_SCOPE_H
+#define PRESENCE_API_SCOPE_H
+
+#include "auth/token.h"
+#include "store/commands.h"
+
+struct redisReply;
+
+struct scope {
+    bool bounded;       /* false: everyone is seen, and `token` may be empty */
+    struct token token; /* owned */
+};
+
+void scope_finish(struct scope *s);
+/* Whether the token names the group. */
+bool scope_has(const struct scope *s, struct span group);
+/* Appends the commands that tell who of the users is seen; returns how many, 0 when all are. */
+size_t scope_ask(const struct scope *s, const struct store *store, const char *group_key,
+                 const struct span *users, size_t count, struct bytes *commands);
+/* By their answers (`replies`: the first of them), whether the i-th of the users is seen. */
+bool scope_sees(const struct scope *s, struct redisReply *const *replies, const struct span *users, size_t i);
+
+#endif

@@ -1,0 +1,172 @@
+// What viewers see: interest, groups, batches, resume, messages by hand (contract sections 2, 3, 5).
+'use strict';
+const assert = require('node:assert');
+const { scenario, until } = require('./lib/stack');
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const told = (d, user) => d.of(user).map((u) => u.status);
+const FAST = { PRESENCE_BATCH_WINDOW: '0' };
+
+scenario('a dashboard with a groups claim sees its groups only; claims and sets both count', { servers: 2 }, async (s) => {
+  await s.redis.sadd('g.red.u', 'set1');
+  const all = await s.dashboard();
+  const red = await s.dashboard({ user: 'boss', claims: { groups: ['red', 'blue'] }, server: 1 });
+  await s.phone('claim1', { claims: { groups: ['blue'] } });
+  await s.phone('set1');
+  await s.phone('other', { claims: { groups: ['green'] } });
+  await until(() => all.online.length === 3, 'all three');
+  await until(() => red.online.length === 2, 'the two of the groups');
+  assert.deepEqual(red.online, ['claim1', 'set1']);
+  const late = await s.dashboard({ user: 'late', claims: { channelIds: ['green'] } });
+  assert.deepEqual(late.online, ['other']);
+  for (const d of [all, red, late]) assert.deepEqual(d.faults, []);
+});
+
+scenario('membership of a set changes: viewers get the difference within 10 s', {}, async (s) => {
+  await s.phone('user1');
+  const red = await s.dashboard({ claims: { groups: ['red'] } });
+  assert.deepEqual(red.online, []);
+  await s.redis.sadd('g.red.u', 'user1');
+  await until(() => red.online.length === 1, 'user1 joins', 11000);
+  assert.equal(red.of('user1')[0].reason, 'joined_group');
+  await s.redis.srem('g.red.u', 'user1');
+  await until(() => red.online.length === 0, 'user1 leaves', 11000);
+  assert.deepEqual(red.faults, []);
+});
+
+scenario('a second device brings another group, and takes it away again', { servers: 2 }, async (s) => {
+  await s.phone('user1', { device: 'a', claims: { groups: ['red'] } });
+  const blue = await s.dashboard({ claims: { groups: ['blue'] }, server: 1 });
+  assert.deepEqual(blue.online, []);
+  const second = await s.phone('user1', { device: 'b', claims: { groups: ['blue'] } });
+  await until(() => blue.online.length === 1, 'seen by its second group');
+  await second.close();
+  await until(() => blue.online.length === 0, 'and no more');
+  assert.deepEqual(blue.faults, []);
+});
+
+scenario('message 33 replaces the interest and is answered by a snapshot', {}, async (s) => {
+  await s.phone('user1', { claims: { groups: ['red'] } });
+  await s.phone('user2');
+  const d = await s.dashboard({ path: '/?users=user2' });
+  assert.deepEqual(d.online, ['user2']);
+  d.subscribe({ groups: ['red'] });
+  await until(() => d.snapshots.length === 2, 'the answer');
+  assert.deepEqual(d.online, ['user1']);
+  d.subscribe({});
+  await until(() => d.snapshots.length === 3, 'the answer');
+  assert.deepEqual(d.online, ['user1', 'user2']);
+  d.subscribe({ users: [] });
+  await until(() => d.snapshots.length === 4, 'the answer');
+  assert.deepEqual(d.online, []);
+  await s.phone('user3');
+  await sleep(100);
+  assert.deepEqual(d.updates, []);
+});
+
+scenario('a phone watches those who share a group of its claim, and nobody else', {}, async (s) => {
+  await s.phone('mate', { claims: { groups: ['red'] } });
+  await s.phone('stranger');
+  const { Dashboard } = require('./lib/clients');
+  const me = await s.connect(Dashboard, 'me', { role: 'mobile', claims: { groups: ['red'] } });
+  me.subscribe({ users: ['mate', 'stranger', 'me'] });
+  await until(() => me.snapshots.length === 1, 'the answer');
+  assert.deepEqual(me.online, ['mate', 'me']);
+  const alone = await s.connect(Dashboard, 'alone', { role: 'mobile' });
+  alone.subscribe({});
+  await until(() => alone.snapshots.length === 1, 'the answer');
+  assert.deepEqual(alone.online, []);
+});
+
+scenario('batches: at most one update per user and window, none without effect', { env: { PRESENCE_BATCH_WINDOW: '300ms' } }, async (s) => {
+  const d = await s.dashboard();
+  d.subscribe({ batch: true });
+  await until(() => d.snapshots.length === 2, 'the answer');
+  await s.phone('first');
+  await until(() => d.updates.length === 1, 'the first leaves at once');
+  const flicker = await s.phone('flicker');
+  await until(async () => (await s.online()).includes('flicker'), 'online');
+  await flicker.close();
+  await until(async () => !(await s.online()).includes('flicker'), 'offline');
+  await s.phone('second');
+  await until(() => d.online.includes('second'), 'the window');
+  assert.deepEqual(told(d, 'flicker'), []);
+  assert.ok(d.messages.every((m) => m[1] !== 31 || m[5].userId !== 'second'), 'in a batch');
+  const batch = d.messages.filter((m) => m[1] === 34).at(-1);
+  assert.equal(batch[5].rev, d.rev);
+  assert.deepEqual(d.faults, []);
+});
+
+scenario('resume: the missing updates instead of a snapshot, also on the other server', { servers: 2, env: FAST }, async (s) => {
+  const d = await s.dashboard();
+  await s.dashboard({ server: 1 });
+  const phone = await s.phone('user1');
+  await until(() => d.online.length === 1, 'user1');
+  const { epoch } = d.snapshots[0];
+  const { rev } = d;
+  d.terminate();
+  await phone.close();
+  await s.phone('user2');
+  await until(async () => (await s.online()).join() === 'user2', 'both changes');
+  for (const server of [0, 1]) {
+    const again = await s.dashboard({ wait: false, server, path: `/?since=${epoch}:${rev}` });
+    await until(() => again.updates.length === 2, 'the missing updates');
+    assert.deepEqual(again.updates.map((u) => [u.userId, u.status]), [['user1', 'offline'], ['user2', 'online']]);
+    assert.equal(again.snapshots.length, 0);
+    again.subscribe({ since: { epoch: 'another', rev } });
+    await until(() => again.snapshots.length === 1, 'a snapshot where it can not be served');
+  }
+});
+
+scenario('published by hand: reaches dashboards with messageId 0 and changes no roster', { servers: 2 }, async (s) => {
+  const dashboards = await Promise.all([s.dashboard(), s.dashboard({ server: 1, codec: 'json' })]);
+  await s.redis.publish('presence:updates', '{"userId":"test","status":"online"}');
+  for (const d of dashboards) {
+    await until(() => d.updates.length === 1, 'the update');
+    const message = d.messages.at(-1);
+    assert.deepEqual([message[0], message[1], message[2], message[3], message[4]], [0, 31, 0, 'broadcast', '0']);
+    assert.equal(message[5].userId, 'test');
+    assert.equal(message[5].status, 'online');
+  }
+  for (const noise of ['', '{', '[]', '{"userId":"x"}', '{"userId":"x","status":"busy"}', '{"userId":"x","status":"online","rev":1,"epoch":"e","db":7}'])
+    await s.redis.publish('presence:updates', noise);
+  await s.phone('user1');
+  await until(() => dashboards.every((d) => d.updates.length === 2), 'only the phone');
+  assert.deepEqual((await s.dashboard()).online, ['user1']);
+});
+
+scenario('a viewer that reads nothing gets a new snapshot, then 1013; others never wait for it',
+  { env: { ...FAST, PRESENCE_RING_SIZE: '64k', PRESENCE_MAX_BYTE_RATE: '0' } }, async (s) => {
+    const good = await s.dashboard();
+    const slow = await s.dashboard();
+    slow.ws._socket.pause();
+    const publish = async (n) => {
+      for (let i = 0; i < n; i += 500) {
+        const p = s.redis.pipeline();
+        for (let j = 0; j < 500; j++) p.publish('presence:updates', JSON.stringify({ userId: `user${i + j}`, status: 'online', deviceId: 'x'.repeat(100) }));
+        await p.exec();
+      }
+    };
+    const before = good.updates.length;
+    const metric = async (name) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(await (await fetch(`${s.servers[0].url}/metrics`)).text())?.[1]);
+    for (let sent = 0; sent < 400 && (await metric('presence_viewers_behind_total')) === 0; sent++) await publish(500);
+    slow.ws._socket.resume();
+    await until(() => slow.snapshots.length === 2, 'a new snapshot');
+    assert.ok(good.updates.length > before);
+    slow.ws._socket.pause();
+    for (let sent = 0; sent < 400 && (await metric('presence_closed_total{reason="slow"}'.replace(/[{}]/g, '\\$&'))) === 0; sent++) await publish(500);
+    slow.ws._socket.resume();
+    assert.equal((await slow.closed).code, 1013);
+    assert.equal(good.ws.readyState, 1);
+  });
+
+scenario('PRESENCE_ENABLED=false: clients are held, nothing is kept', { env: { PRESENCE_ENABLED: 'false' } }, async (s) => {
+  const d = await s.dashboard({ wait: false });
+  const phone = await s.phone('user1');
+  phone.beat();
+  await sleep(200);
+  assert.deepEqual(await s.redis.keys('presence:*'), []);
+  assert.equal(d.messages.length, 0);
+  assert.equal(d.ws.readyState, 1);
+  assert.equal(phone.ws.readyState, 1);
+});

@@ -34,13 +34,24 @@ void keys_user(const char *prefix, enum user_key key, struct span user, struct b
     bytes_append_span(out, user);
 }
 
-void keys_user_pattern(const char *prefix, enum user_key key, struct bytes *out)
+static void escaped_prefix(const char *prefix, struct bytes *out)
 {
     for (const char *p = prefix; *p; p++) {
         if (strchr("*?[]\\^", *p))
             bytes_append_char(out, '\\');
         bytes_append_char(out, *p);
     }
+}
+
+void keys_pattern(const char *prefix, struct bytes *out)
+{
+    escaped_prefix(prefix, out);
+    bytes_append_char(out, '*');
+}
+
+void keys_user_pattern(const char *prefix, enum user_key key, struct bytes *out)
+{
+    escaped_prefix(prefix, out);
     bytes_append_text(out, user_names[key]);
     bytes_append_char(out, '*');
 }

@@ -29,7 +29,9 @@ enum user_key { USER_KEY_PRESENCE, USER_KEY_META, USER_KEY_SESSIONS };
 /* Appends the name to out. */
 void keys_name(const char *prefix, enum key key, struct bytes *out);
 void keys_user(const char *prefix, enum user_key key, struct span user, struct bytes *out);
-/* A pattern for SCAN … MATCH; glob characters in the prefix are escaped. */
+/* Patterns for SCAN … MATCH, of all names under the prefix and of one kind; glob characters in the prefix are
+ * escaped. */
+void keys_pattern(const char *prefix, struct bytes *out);
 void keys_user_pattern(const char *prefix, enum user_key key, struct bytes *out);
 /* The user of a key's name: 0, or -1 when it is none of that kind. */
 int keys_user_of(const char *prefix, enum user_key key, struct span name, struct span *ret_user);

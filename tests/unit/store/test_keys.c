@@ -23,6 +23,8 @@ static void test_names(void **state)
     assert_bytes(&b, "presence:meta:a:b");
     keys_user_pattern("a*b?[c]\\^", USER_KEY_PRESENCE, &b);
     assert_bytes(&b, "a\\*b\\?\\[c\\]\\\\\\^user:*");
+    keys_pattern("presence:", &b);
+    assert_bytes(&b, "presence:*");
 }
 
 static void test_users_of_names(void **state)

@@ -1,0 +1,273 @@
+#include "store/sweeper.h"
+
+#include <hiredis/hiredis.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define EPOCH "11111111-abc"
+
+struct bench {
+    struct sweeper sweeper;
+    struct store store;
+    int64_t now_ms;
+    size_t sent, swept, resets;
+    bool refuse, by_text;
+};
+
+static int on_send(void *arg, struct span command)
+{
+    struct bench *b = arg;
+    if (b->refuse)
+        return -1;
+    b->sent++;
+    b->by_text = command.len > 1000;
+    return 0;
+}
+
+static void on_swept(void *arg, const struct expire_answer *answer)
+{
+    ((struct bench *)arg)->swept++;
+}
+
+static void on_reset(void *arg, const char *why)
+{
+    ((struct bench *)arg)->resets++;
+}
+
+static const struct sweeper_hooks hooks = {.send = on_send, .swept = on_swept, .reset = on_reset};
+
+static struct redisReply *parse(const char *text)
+{
+    void *reply = NULL;
+    redisReader *reader = redisReaderCreate();
+    assert_int_equal(redisReaderFeed(reader, text, strlen(text)), REDIS_OK);
+    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+    assert_non_null(reply);
+    redisReaderFree(reader);
+    return reply;
+}
+
+/* The sweep is answered: Redis's clock is ours plus 5000. */
+static void answer(struct bench *b, int64_t held_ms, int64_t next_in_ms, int looked)
+{
+    char text[256], next[32] = "";
+    if (next_in_ms != -1)
+        snprintf(next, sizeof(next), "%lld", (long long)(b->now_ms + 5000 + next_in_ms));
+    snprintf(text, sizeof(text),
+             "*8\r\n:%lld\r\n+" EPOCH "\r\n+7\r\n:3\r\n:%lld\r\n$%zu\r\n%s\r\n:%d\r\n*0\r\n",
+             (long long)b->now_ms + 5000, (long long)held_ms, strlen(next), next, looked);
+    struct redisReply *reply = parse(text);
+    sweeper_answer(&b->sweeper, reply, b->now_ms);
+    freeReplyObject(reply);
+}
+
+struct heard {
+    const char *name, *program, *asserted;
+    int64_t age_ms;
+};
+
+static void nodes(struct bench *b, const char *epoch, const struct heard *list, size_t count)
+{
+    char text[2048];
+    size_t len =
+        (size_t)snprintf(text, sizeof(text), "*7\r\n:%lld\r\n+%s\r\n+7\r\n:3\r\n+0\r\n:0\r\n*%zu\r\n",
+                         (long long)b->now_ms + 5000, epoch, 2 * count);
+    for (size_t i = 0; i < count; i++) {
+        char json[256];
+        snprintf(json, sizeof(json),
+                 "{\"program\":\"%s\",\"address\":\"\",\"seen\":%lld,\"offset\":0,\"asserted\":\"%s\"}",
+                 list[i].program, (long long)(b->now_ms + 5000 - list[i].age_ms), list[i].asserted);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "+%s\r\n$%zu\r\n%s\r\n", list[i].name,
+                                strlen(json), json);
+    }
+    struct redisReply *reply = parse(text);
+    struct node_answer a;
+    assert_int_equal(store_read_node(reply, &a), 0);
+    sweeper_nodes(&b->sweeper, &a, b->now_ms);
+    freeReplyObject(reply);
+}
+
+static void connect_again(struct bench *b)
+{
+    sweeper_connected(&b->sweeper, false, b->now_ms);
+    b->store.generation++;
+    sweeper_connected(&b->sweeper, true, b->now_ms);
+}
+
+static void begin(struct bench *b, int64_t interval_ms, int64_t holdback_ms)
+{
+    struct sweeper_config config = {.interval_ms = interval_ms, .holdback_ms = holdback_ms};
+    memset(b, 0, sizeof(*b));
+    b->now_ms = 100000;
+    b->store = (struct store){.prefix = "presence:", .node = "e1"};
+    sweeper_init(&b->sweeper, &config, &b->store, &hooks, b);
+    assert_int_equal(sweeper_due(&b->sweeper), SWEEPER_NEVER);
+    connect_again(b);
+    assert_int_equal(sweeper_due(&b->sweeper), SWEEPER_NEVER);
+    nodes(b, EPOCH, NULL, 0);
+    assert_int_equal(sweeper_due(&b->sweeper), b->now_ms);
+    sweeper_tick(&b->sweeper, b->now_ms);
+    assert_int_equal(b->sent, 1);
+}
+
+static void test_when_the_next_sweep_is(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t interval_ms, held_ms, next_in_ms;
+        int looked;
+        int64_t expected;
+    } cases[] = {
+        {"an empty index", 50, 0, -1, 0, 50},
+        {"an entry far off", 50, 0, 5000, 0, 50},
+        {"an entry sooner than the interval", 50, 0, 20, 0, 22},
+        {"an entry now", 50, 0, 0, 3, 10},
+        {"an entry overdue", 50, 0, -3, 3, 10},
+        {"a full sweep", 50, 0, 0, SWEEPER_LIMIT, 0},
+        {"held back for long", 50, 2000, 0, 0, 50},
+        {"held back for a moment", 50, 15, 0, 0, 15},
+        {"a short interval", 5, 0, 0, 0, 5},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench b;
+        print_message("%s\n", cases[i].name);
+        begin(&b, cases[i].interval_ms, 2000);
+        assert_int_equal(sweeper_due(&b.sweeper), SWEEPER_NEVER);
+        b.now_ms += 1;
+        answer(&b, cases[i].held_ms, cases[i].next_in_ms, cases[i].looked);
+        assert_int_equal(sweeper_due(&b.sweeper), b.now_ms + cases[i].expected);
+        assert_int_equal(b.swept, 1);
+        assert_int_equal(b.sweeper.swept_ms, b.now_ms);
+        sweeper_finish(&b.sweeper);
+    }
+}
+
+static void test_hints_wake_it_but_not_too_often(void **state)
+{
+    struct bench b;
+    begin(&b, 50, 2000);
+    sweeper_wake(&b.sweeper, b.now_ms);
+    assert_int_equal(sweeper_due(&b.sweeper), SWEEPER_NEVER);
+    answer(&b, 0, 5000, 0);
+    b.now_ms += 3;
+    sweeper_wake(&b.sweeper, b.now_ms);
+    assert_int_equal(sweeper_due(&b.sweeper), b.now_ms + 7);
+    b.now_ms += 20;
+    sweeper_tick(&b.sweeper, b.now_ms);
+    assert_int_equal(b.sent, 2);
+    answer(&b, 0, 5000, 0);
+    b.now_ms += 30;
+    sweeper_wake(&b.sweeper, b.now_ms);
+    assert_int_equal(sweeper_due(&b.sweeper), b.now_ms);
+    sweeper_finish(&b.sweeper);
+}
+
+static void answer_error(struct bench *b, const char *text)
+{
+    struct redisReply *reply = parse(text);
+    sweeper_answer(&b->sweeper, reply, b->now_ms);
+    freeReplyObject(reply);
+}
+
+static void test_error_answers(void **state)
+{
+    struct bench b;
+    begin(&b, 50, 2000);
+    assert_false(b.by_text);
+    answer_error(&b, "-NOSCRIPT No matching script\r\n");
+    sweeper_tick(&b.sweeper, b.now_ms);
+    assert_true(b.by_text);
+    answer_error(&b, "-READONLY You can't write against a read only replica.\r\n");
+    assert_int_equal(b.resets, 1);
+    assert_int_equal(sweeper_due(&b.sweeper), b.now_ms + 200);
+    b.now_ms += 200;
+    b.refuse = true;
+    sweeper_tick(&b.sweeper, b.now_ms);
+    assert_int_equal(sweeper_due(&b.sweeper), b.now_ms + 200);
+    assert_int_equal(b.swept, 0);
+    sweeper_finish(&b.sweeper);
+}
+
+static void test_a_lost_answer_is_no_answer(void **state)
+{
+    struct bench b;
+    begin(&b, 50, 2000);
+    sweeper_answer(&b.sweeper, NULL, b.now_ms);
+    sweeper_connected(&b.sweeper, false, b.now_ms);
+    answer(&b, 0, -1, 0);
+    assert_int_equal(b.swept, 0);
+    assert_int_equal(sweeper_due(&b.sweeper), SWEEPER_NEVER);
+    sweeper_finish(&b.sweeper);
+}
+
+/* ws1 lives, ws2 was silent for long before the loss, api and other daemons do not matter. */
+static void test_waits_for_servers_after_a_loss(void **state)
+{
+    static const struct heard before[] = {{"ws1", "presence-ws", EPOCH, 300},
+                                          {"ws2", "presence-ws", EPOCH, 9000},
+                                          {"api", "presence-api", "", 10}};
+    static const struct heard still[] = {{"ws1", "presence-ws", EPOCH, 8000}};
+    static const struct heard spoke[] = {{"ws1", "presence-ws", EPOCH, 10}};
+    static const struct heard elsewhere[] = {{"ws1", "presence-ws", "", 10}};
+    struct bench b;
+    begin(&b, 50, 2000);
+    nodes(&b, EPOCH, before, 3);
+    answer(&b, 0, -1, 0);
+    b.now_ms += 8000;
+    connect_again(&b);
+    nodes(&b, EPOCH, still, 1);
+    assert_true(sweeper_recovering(&b.sweeper));
+    sweeper_tick(&b.sweeper, b.now_ms);
+    b.now_ms += 1000;
+    sweeper_tick(&b.sweeper, b.now_ms);
+    assert_int_equal(b.sent, 1);
+    nodes(&b, EPOCH, spoke, 1);
+    assert_false(sweeper_recovering(&b.sweeper));
+    sweeper_tick(&b.sweeper, b.now_ms + 50);
+    assert_int_equal(b.sent, 2);
+    answer(&b, 0, -1, 0);
+    /* Another epoch: it must have asserted in that one. */
+    b.now_ms += 100;
+    nodes(&b, "22222222-def", spoke, 1);
+    assert_true(sweeper_recovering(&b.sweeper));
+    nodes(&b, "22222222-def", elsewhere, 1);
+    assert_true(sweeper_recovering(&b.sweeper));
+    sweeper_tick(&b.sweeper, b.now_ms);
+    assert_int_equal(b.sent, 2);
+    b.now_ms += RECOVERY_LIMIT_MS;
+    sweeper_tick(&b.sweeper, b.now_ms);
+    assert_int_equal(b.sent, 3);
+    sweeper_finish(&b.sweeper);
+}
+
+static void test_without_holdback_nobody_is_waited_for(void **state)
+{
+    static const struct heard before[] = {{"ws1", "presence-ws", EPOCH, 300}};
+    struct bench b;
+    begin(&b, 50, 0);
+    nodes(&b, EPOCH, before, 1);
+    connect_again(&b);
+    nodes(&b, "22222222-def", NULL, 0);
+    sweeper_tick(&b.sweeper, b.now_ms);
+    assert_int_equal(b.sent, 2);
+    sweeper_finish(&b.sweeper);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_when_the_next_sweep_is),
+        cmocka_unit_test(test_hints_wake_it_but_not_too_often),
+        cmocka_unit_test(test_error_answers),
+        cmocka_unit_test(test_a_lost_answer_is_no_answer),
+        cmocka_unit_test(test_waits_for_servers_after_a_loss),
+        cmocka_unit_test(test_without_holdback_nobody_is_waited_for),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -144,10 +144,7 @@ void client_close(struct server *s, struct client *c, unsigned code, const char 
     end_session(c, session_reason, false);
     log_debug("client_closed", LOG_N("code", code), LOG_T("reason", reason),
               LOG_T("peer", websocket_peer(c->ws)));
-    if (c->watcher && watcher_in_frame(c->watcher))
-        websocket_drop(c->ws);
-    else
-        websocket_close(c->ws, code, reason);
+    websocket_close(c->ws, code, reason);
 }
 
 static void break_rule(struct client *c, unsigned code, const char *reason)
@@ -156,9 +153,13 @@ static void break_rule(struct client *c, unsigned code, const char *reason)
     client_close(c->server, c, code, reason, "policy");
 }
 
-bool client_write(struct client *c, struct span bytes, bool *ret_full)
+bool client_write(struct client *c, const struct feed_piece *piece, bool *ret_full)
 {
-    enum websocket_written written = c->closing ? WEBSOCKET_GONE : websocket_write(c->ws, bytes);
+    enum websocket_written written = WEBSOCKET_GONE;
+    if (!c->closing && piece->first_byte)
+        written = websocket_write_frame(c->ws, piece->first_byte, piece->parts, piece->count);
+    else if (!c->closing)
+        written = websocket_write(c->ws, piece->parts[0]);
     *ret_full = written == WEBSOCKET_FULL;
     return written != WEBSOCKET_GONE;
 }
@@ -208,8 +209,7 @@ static void check_alive(struct client *c, int64_t now_ms)
     if (now_ms - c->heard_ms < config->ping_interval_ms)
         return;
     c->pinged_ms = now_ms;
-    if (!c->watcher || !watcher_in_frame(c->watcher))
-        websocket_ping(c->ws);
+    websocket_ping(c->ws);
 }
 
 static void on_timer(struct wheel_timer *timer, int64_t now_ms)
@@ -241,10 +241,9 @@ static void say_hello(struct client *c)
 {
     struct server *s = c->server;
     bytes_auto frame = BYTES_INIT;
-    bool full;
     message_write_hello(client_encoding(c), policy_heartbeat_interval(&s->config.policy),
                         s->config.policy.ttl_ms, clock_wall_ms(), span_of(s->node), &frame);
-    client_write(c, bytes_span(&frame), &full);
+    websocket_write(c->ws, bytes_span(&frame));
 }
 
 static void open_session(struct client *c, const struct gate_request *request)

@@ -96,8 +96,6 @@ void watcher_destroy(struct server *s, struct watcher *w);
 /* A message 33. */
 void watcher_subscribe(struct server *s, struct watcher *w, const struct subscribe *subscribe);
 void watcher_writable(struct server *s, struct watcher *w);
-/* In the middle of a snapshot's frame nothing else may be sent. */
-bool watcher_in_frame(const struct watcher *w);
 /* When to give up a viewer whose socket takes nothing; INT64_MAX: it takes. */
 int64_t watcher_stuck_at(const struct server *s, const struct watcher *w);
 void watchers_kick(struct server *s, struct span user);
@@ -116,7 +114,7 @@ void client_kick(struct server *s, struct client *c);
 void client_close(struct server *s, struct client *c, unsigned code, const char *reason,
                   const char *session_reason);
 /* Sends to a client; false when it is gone. *ret_full: wait for writable. */
-bool client_write(struct client *c, struct span bytes, bool *ret_full);
+bool client_write(struct client *c, const struct feed_piece *piece, bool *ret_full);
 
 /* health.c */
 int health_serve(void *arg, struct span path, struct bytes *body, const char **content_type);

@@ -39,11 +39,6 @@ static struct span watcher_id(const struct watcher *w)
     return (struct span){w->id, w->id_len};
 }
 
-bool watcher_in_frame(const struct watcher *w)
-{
-    return w->viewer.snapshot && w->viewer.snapshot_head.len == 0;
-}
-
 int64_t watcher_stuck_at(const struct server *s, const struct watcher *w)
 {
     return w->full ? w->full_ms + s->config.stuck_timeout_ms : INT64_MAX;
@@ -100,10 +95,10 @@ static void begin(struct server *s, struct watcher *w)
     set_since(w, SPAN_NONE, 0);
 }
 
-/* A new view, as soon as it can be: not in the middle of a frame, and not before what it needs is known. */
+/* A new view, as soon as it can be: not in the middle of a message, and not before what it needs is known. */
 static void view_anew(struct server *s, struct watcher *w)
 {
-    if (watcher_in_frame(w)) {
+    if (viewer_in_message(&w->viewer)) {
         w->again = true;
         return;
     }
@@ -136,13 +131,13 @@ static bool fell_behind(struct server *s, struct watcher *w)
 /* Returns whether there may be more to send. */
 static bool send_next(struct server *s, struct watcher *w)
 {
-    struct span bytes;
-    enum feed_result result = viewer_next(&w->viewer, &s->feed, &bytes);
+    struct feed_piece piece;
+    enum feed_result result = viewer_next(&w->viewer, &s->feed, &piece);
     if (result == FEED_NOTHING)
         return false;
     if (result == FEED_BEHIND)
         return fell_behind(s, w);
-    if (!client_write(w->client, bytes, &w->full)) {
+    if (!client_write(w->client, &piece, &w->full)) {
         w->active = false;
         return false;
     }
@@ -156,7 +151,7 @@ static void pump(struct server *s, struct watcher *w)
 {
     while (w->active && !w->full && send_next(s, w))
         continue;
-    if (w->again && !watcher_in_frame(w))
+    if (w->again && !viewer_in_message(&w->viewer))
         view_anew(s, w);
 }
 

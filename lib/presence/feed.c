@@ -47,6 +47,7 @@ void feed_finish(struct feed *f)
         snapshot_release(f->shared[i]);
         bytes_finish(&f->batch[i].frame);
     }
+    snapshot_release(f->retired);
     bytes_finish(&f->scratch);
     free(f->entries);
 }
@@ -210,7 +211,7 @@ void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, stru
                               : snapshot_build(f, r, v->encoding, v->interest, now_ms);
     v->snapshot_at = 0;
     v->cursor = v->snapshot->seq;
-    f->codec->snapshot_head(v->encoding, id, v->snapshot->tail.len, &v->snapshot_head);
+    f->codec->snapshot_head(v->encoding, id, &v->snapshot_head);
 }
 
 int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, struct span epoch, uint64_t rev)
@@ -247,23 +248,32 @@ void feed_forget(struct feed *f, const struct viewer *v)
             entry_at(f, seq)->only = &nobody;
 }
 
-static struct span next_of_snapshot(struct viewer *v, struct feed *f)
+bool viewer_in_message(const struct viewer *v)
+{
+    return v->snapshot && v->snapshot_head.len == 0;
+}
+
+static void next_of_snapshot(struct viewer *v, struct feed *f, struct feed_piece *ret)
 {
     struct snapshot *s = v->snapshot;
-    if (v->snapshot_head.len > 0) {
+    size_t left = s->tail.len - v->snapshot_at, size = left < FEED_PIECE_MAX ? left : FEED_PIECE_MAX;
+    bool first = v->snapshot_head.len > 0;
+    ret->first_byte = first ? f->codec->opcode[v->encoding] : 0;
+    ret->count = 0;
+    if (first) {
         bytes_reset(&f->scratch);
         bytes_append_span(&f->scratch, bytes_span(&v->snapshot_head));
-        /* Small ones leave together with their beginning. */
-        if (s->tail.len <= 16384)
-            bytes_append_span(&f->scratch, bytes_span(&s->tail));
-        v->snapshot_at = s->tail.len <= 16384 ? s->tail.len : 0;
         bytes_finish(&v->snapshot_head);
-        return bytes_span(&f->scratch);
+        ret->parts[ret->count++] = bytes_span(&f->scratch);
     }
-    size_t left = s->tail.len - v->snapshot_at, piece = left < FEED_PIECE_MAX ? left : FEED_PIECE_MAX;
-    struct span bytes = {s->tail.data + v->snapshot_at, piece};
-    v->snapshot_at += piece;
-    return bytes;
+    ret->parts[ret->count++] = (struct span){s->tail.data + v->snapshot_at, size};
+    v->snapshot_at += size;
+    if (size < left)
+        return;
+    ret->first_byte |= 0x80;
+    f->retired = s;
+    v->snapshot = NULL;
+    v->snapshot_at = 0;
 }
 
 static bool concerns(const struct viewer *v, const struct feed_entry *e)
@@ -382,25 +392,13 @@ static struct span next_batch(struct viewer *v, struct feed *f)
     return bytes_span(frame);
 }
 
-enum feed_result viewer_next(struct viewer *v, struct feed *f, struct span *ret)
+enum feed_result viewer_next(struct viewer *v, struct feed *f, struct feed_piece *ret)
 {
     struct span bytes = SPAN_NONE;
+    snapshot_release(f->retired);
+    f->retired = NULL;
     if (v->snapshot) {
-        bytes = next_of_snapshot(v, f);
-        if (v->snapshot_head.len == 0 && v->snapshot_at == v->snapshot->tail.len) {
-            struct snapshot *done = v->snapshot;
-            v->snapshot = NULL;
-            v->snapshot_at = 0;
-            /* The bytes may be the last holder's: the shared one stays, an own one is kept in the scratch
-             * buffer. */
-            if (done->holders == 1 && bytes.data != f->scratch.data) {
-                bytes_reset(&f->scratch);
-                bytes_append_span(&f->scratch, bytes);
-                bytes = bytes_span(&f->scratch);
-            }
-            snapshot_release(done);
-        }
-        *ret = bytes;
+        next_of_snapshot(v, f, ret);
         return FEED_BYTES;
     }
     if (v->cursor < oldest(f, v->encoding))
@@ -409,6 +407,6 @@ enum feed_result viewer_next(struct viewer *v, struct feed *f, struct span *ret)
         bytes = v->batch ? next_batch(v, f) : v->everyone ? next_run(v, f) : next_selection(v, f);
     if (bytes.len == 0)
         return FEED_NOTHING;
-    *ret = bytes;
+    *ret = (struct feed_piece){.parts = {bytes}, .count = 1};
     return FEED_BYTES;
 }

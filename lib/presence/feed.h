@@ -26,7 +26,8 @@ struct feed_codec {
     void (*snapshot_user)(int encoding, struct span user, bool online, int64_t last_seen_ms,
                           struct span device, bool first, struct bytes *tail);
     void (*snapshot_end)(int encoding, size_t total_online, struct bytes *tail);
-    void (*snapshot_head)(int encoding, struct span viewer, size_t tail_len, struct bytes *out);
+    void (*snapshot_head)(int encoding, struct span viewer, struct bytes *out);
+    uint8_t opcode[FEED_ENCODINGS]; /* of a message's first fragment (RFC 6455, 5.2) */
 };
 
 struct viewer;
@@ -71,6 +72,7 @@ struct feed {
         struct bytes frame;
     } batch[FEED_ENCODINGS]; /* the last batch made for full viewers */
     struct bytes scratch;
+    struct snapshot *retired; /* sent to its end; what was handed out points into it */
 };
 
 struct viewer {
@@ -105,10 +107,20 @@ void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, stru
 int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, struct span epoch, uint64_t rev);
 void viewer_finish(struct viewer *v);
 
+/* Whole frames as they stand (first_byte 0, one part), or one fragment of a snapshot to be framed: several
+ * parts in a row. */
+struct feed_piece {
+    uint8_t first_byte; /* FIN and opcode */
+    struct span parts[2];
+    size_t count;
+};
+
 enum feed_result { FEED_NOTHING, FEED_BYTES, FEED_BEHIND };
 /* The next bytes for a viewer, as if they were sent: the cursor moves. Valid until the next call to the feed.
  */
-enum feed_result viewer_next(struct viewer *v, struct feed *f, struct span *ret);
+enum feed_result viewer_next(struct viewer *v, struct feed *f, struct feed_piece *ret);
+/* Between two fragments of a snapshot: nothing else that is data may be sent. */
+bool viewer_in_message(const struct viewer *v);
 /* Whether something about this user is still to be told. */
 bool viewer_pending_about(const struct viewer *v, const struct feed *f, struct span user);
 /* The viewer goes: differences for it alone are for nobody now. */

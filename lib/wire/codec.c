@@ -30,9 +30,9 @@ static void snapshot_end(int encoding, size_t total_online, struct bytes *tail)
     message_write_snapshot_tail_end((enum encoding)encoding, total_online, tail);
 }
 
-static void snapshot_head(int encoding, struct span viewer, size_t tail_len, struct bytes *out)
+static void snapshot_head(int encoding, struct span viewer, struct bytes *out)
 {
-    message_write_snapshot_head((enum encoding)encoding, viewer, tail_len, out);
+    message_write_snapshot_head((enum encoding)encoding, viewer, out);
 }
 
 const struct feed_codec wire_codec = {
@@ -42,4 +42,5 @@ const struct feed_codec wire_codec = {
     .snapshot_user = snapshot_user,
     .snapshot_end = snapshot_end,
     .snapshot_head = snapshot_head,
+    .opcode = {[ENCODING_MSGPACK] = 0x02, [ENCODING_JSON] = 0x01},
 };

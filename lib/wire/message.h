@@ -85,8 +85,9 @@ void message_write_batch(enum encoding encoding, const struct change *const *cha
 void message_write_hello(enum encoding encoding, int64_t heartbeat_interval_ms, int64_t ttl_ms,
                          int64_t server_time_ms, struct span node, struct bytes *out);
 
-/* A snapshot in two parts, so that viewers share the large one: the tail (messageId and payload) is the same
- * for all, the head (frame header and the elements before it, with the viewer's id) is each viewer's own. */
+/* A snapshot in two parts without frames, so that viewers share the large one: the tail (messageId and
+ * payload) is the same for all, the head (the elements before it, with the viewer's id) is each viewer's own.
+ * Together they are one message, which may go in several fragments. */
 void message_write_snapshot_tail_begin(enum encoding encoding, size_t users, int64_t timestamp_ms,
                                        uint64_t rev, struct span epoch, struct bytes *tail);
 /* Exactly `users` times; status is "online" unless said otherwise (a watcher by user ids is told of offline
@@ -95,8 +96,7 @@ void message_write_snapshot_user(enum encoding encoding, struct span user, bool 
                                  struct span device, bool first, struct bytes *tail);
 /* total_online: how many of them are online. */
 void message_write_snapshot_tail_end(enum encoding encoding, size_t total_online, struct bytes *tail);
-void message_write_snapshot_head(enum encoding encoding, struct span viewer, size_t tail_len,
-                                 struct bytes *out);
+void message_write_snapshot_head(enum encoding encoding, struct span viewer, struct bytes *out);
 
 /* Frames without a message. reason: at most 123 bytes. */
 void frame_write_close(unsigned code, const char *reason, struct bytes *out);

@@ -111,20 +111,10 @@ static void append_head_json(struct span viewer, struct bytes *out)
     bytes_append_char(out, ',');
 }
 
-/* The elements first, since the frame header in front of them tells their length with the tail's. */
-void message_write_snapshot_head(enum encoding encoding, struct span viewer, size_t tail_len,
-                                 struct bytes *out)
+void message_write_snapshot_head(enum encoding encoding, struct span viewer, struct bytes *out)
 {
-    uint8_t header[10];
-    size_t header_len, start = out->len;
-
     if (encoding == ENCODING_JSON)
         append_head_json(viewer, out);
     else
         append_head_msgpack(viewer, out);
-    header_len = frame_header(frame_first_byte(encoding), out->len - start + tail_len, header);
-    bytes_reserve(out, header_len);
-    memmove(out->data + start + header_len, out->data + start, out->len - start);
-    memcpy(out->data + start, header, header_len);
-    out->len += header_len;
 }

@@ -21,6 +21,7 @@ class Stack {
     this.clients = [];
     this.servers = [];
     this.expiryds = [];
+    this.tokens = new Set(); // none of them may stand in a log
   }
 
   get env() {
@@ -34,8 +35,8 @@ class Stack {
     };
   }
 
-  start(command, args = [], env = {}) {
-    const child = new Process(command, args, { env: { ...this.env, ...env }, cwd: this.dir });
+  start(command, args = [], env = {}, options = {}) {
+    const child = new Process(command, args, { env: { ...this.env, ...env }, cwd: this.dir, ...options });
     this.processes.push(child);
     return child;
   }
@@ -83,13 +84,19 @@ class Stack {
     return this.api;
   }
 
+  async ready(daemon) {
+    await until(async () => (await fetch(`${daemon.url}/readyz`)).status === 200, `${daemon.name} is ready`);
+  }
+
   ctl(...args) {
     return run(path.join(BIN, 'presence-ctl'), args, { env: { ...this.env } });
   }
 
   // A token as the users' own backend makes it.
   token(user, role, claims = {}, options = {}) {
-    return jwt.sign({ uid: user, ...(role && { role }), ...claims }, SECRET, { algorithm: 'HS256', ...options });
+    const token = jwt.sign({ uid: user, ...(role && { role }), ...claims }, SECRET, { algorithm: 'HS256', ...options });
+    this.tokens.add(token);
+    return token;
   }
 
   // A phone that is connected; options: server (index or process), device, claims, encoding.
@@ -122,9 +129,16 @@ class Stack {
     await Promise.race([Promise.all(this.processes.filter((p) => p !== this.redisProcess).map((p) => p.exited)), limit]);
     if (this.redis) this.redis.disconnect();
     for (const child of this.processes) await child.kill();
-    if (failed || this.crashed()) for (const child of this.processes) console.error(`--- ${child.name} ${child.pid}\n${child.output}`);
+    if (failed || this.crashed() || this.leaking())
+      for (const child of this.processes) console.error(`--- ${child.name} ${child.pid}\n${child.output}`);
     fs.rmSync(this.dir, { recursive: true, force: true });
+    if (this.leaking()) throw new Error(`a token stands in the log of ${this.leaking().name}`);
     if (this.crashed()) throw new Error(`a sanitizer or an abort ended ${this.crashed().name}`);
+  }
+
+  leaking() {
+    const logs = this.processes.filter((p) => /^presence-/.test(p.name));
+    return logs.find((p) => [...this.tokens].some((token) => p.output.includes(token)));
   }
 
   crashed() {
@@ -139,6 +153,7 @@ async function stack(t, { servers = 1, expiryds = 0, api = false, redis = [], en
   t.after(() => s.end(t.failed));
   await s.startRedis(redis);
   for (let i = 0; i < servers; i++) await s.startServer();
+  if (env.PRESENCE_ENABLED !== 'false') for (const server of s.servers) await s.ready(server);
   for (let i = 0; i < expiryds; i++) await s.startExpiryd();
   if (api) await s.startApi();
   return s;

@@ -46,7 +46,8 @@ static struct span payload_of(const char *name, enum encoding encoding, const st
 
 static void write_snapshot(enum encoding encoding, size_t users, size_t total_online, struct bytes *out)
 {
-    bytes_auto tail = BYTES_INIT;
+    bytes_auto head = BYTES_INIT, tail = BYTES_INIT;
+    uint8_t header[10];
 
     message_write_snapshot_tail_begin(encoding, users, GOLDEN_TIME, GOLDEN_REV, SPAN("e1"), &tail);
     for (size_t i = 0; i < users; i++) {
@@ -58,7 +59,10 @@ static void write_snapshot(enum encoding encoding, size_t users, size_t total_on
                                     i % 3 ? span_of(device) : SPAN_NONE, i == 0, &tail);
     }
     message_write_snapshot_tail_end(encoding, total_online, &tail);
-    message_write_snapshot_head(encoding, SPAN("admin"), tail.len, out);
+    message_write_snapshot_head(encoding, SPAN("admin"), &head);
+    bytes_append(out, header,
+                 frame_header(encoding == ENCODING_JSON ? 0x81 : 0x82, head.len + tail.len, header));
+    bytes_append_span(out, bytes_span(&head));
     bytes_append_span(out, bytes_span(&tail));
 }
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE 96
+#define NAME_SIZE    96
+#define OPS_EACH_MAX 3 /* a beginning, a beat, a drain */
 
 enum {
     WANT_OPEN = 1,
@@ -16,7 +17,9 @@ enum {
     WANT_END = 16,
     WANT_GRACE = 32,
 };
-#define WANT_URGENT (WANT_OPEN | WANT_ASSERT | WANT_DRAIN | WANT_END | WANT_GRACE)
+#define WANT_ENTER  (WANT_OPEN | WANT_ASSERT)
+#define WANT_LEAVE  (WANT_END | WANT_GRACE)
+#define WANT_URGENT (WANT_ENTER | WANT_DRAIN | WANT_LEAVE)
 
 struct span session_user(const struct session *s)
 {
@@ -44,8 +47,10 @@ void ledger_init(struct ledger *l, const char *node, int64_t ttl_ms, int64_t hea
     list_init(&l->all);
     list_init(&l->dirty);
     list_init(&l->flight);
+    list_init(&l->ends);
     map_init(&l->by_user, key_of);
     snprintf(l->node, sizeof(l->node), "%s", node);
+    l->node_len = strlen(l->node);
     l->ttl_ms = ttl_ms;
     l->heartbeat_min_ms = heartbeat_min_ms;
     l->grace = grace;
@@ -55,6 +60,7 @@ void ledger_init(struct ledger *l, const char *node, int64_t ttl_ms, int64_t hea
 static void session_free(struct session *s)
 {
     free(s->metadata);
+    free(s->saying);
     free(s);
 }
 
@@ -89,18 +95,30 @@ static void index_remove(struct ledger *l, struct session *s)
         first->next = s->next;
 }
 
-/* Into the queue, unless it stands there or a batch is saying something of it: then ledger_answered puts it
- * back. */
+static void queue(struct ledger *l, struct session *s, struct list *where)
+{
+    list_append(where, &s->queue);
+    l->urgent += (s->want & WANT_URGENT) != 0;
+}
+
+static void unqueue(struct ledger *l, struct session *s)
+{
+    l->urgent -= (s->want & WANT_URGENT) != 0;
+    list_remove(&s->queue);
+}
+
+/* Into a queue, unless a batch is saying something of it: then ledger_answered puts it back. */
 static void want(struct ledger *l, struct session *s, uint8_t what)
 {
-    bool urgent = s->want & WANT_URGENT;
-    s->want |= what;
-    if (s->said)
+    if (s->said) {
+        s->want |= what;
         return;
-    if (!list_linked(&s->queue))
-        list_append(&l->dirty, &s->queue);
-    if (!urgent && (s->want & WANT_URGENT))
-        l->urgent++;
+    }
+    bool queued = list_linked(&s->queue), urgent = queued && (s->want & WANT_URGENT);
+    s->want |= what;
+    l->urgent += !urgent && (s->want & WANT_URGENT);
+    if (!queued)
+        list_append(!l->connected && (what & WANT_LEAVE) ? &l->ends : &l->dirty, &s->queue);
 }
 
 static char *put(char *to, struct span text)
@@ -152,16 +170,10 @@ int64_t session_beat(struct ledger *l, struct session *s, struct span metadata, 
 
 void session_release(struct ledger *l, struct session *s)
 {
+    if (s->written_ms >= s->heard_ms && !s->metadata)
+        return;
     s->written_ms = s->heard_ms;
     want(l, s, WANT_BEAT);
-}
-
-static void unqueue(struct ledger *l, struct session *s)
-{
-    if (!s->said && (s->want & WANT_URGENT))
-        l->urgent--;
-    list_remove(&s->queue);
-    s->want = 0;
 }
 
 static void assertion_over(struct ledger *l, struct session *s)
@@ -170,15 +182,25 @@ static void assertion_over(struct ledger *l, struct session *s)
     s->asserting = false;
 }
 
+/* Of a session in no queue. */
 static void forget(struct ledger *l, struct session *s)
 {
     assertion_over(l, s);
     l->disowned -= s->disowned;
-    list_remove(&s->queue);
     list_remove(&s->all);
     index_remove(l, s);
     l->count--;
     session_free(s);
+}
+
+/* A life that began and ends without Redis is no event. Returns whether it was one. */
+static bool forget_unheard(struct ledger *l, struct session *s)
+{
+    if (l->connected || s->uttered)
+        return false;
+    unqueue(l, s);
+    forget(l, s);
+    return true;
 }
 
 void session_end(struct ledger *l, struct session *s, const char *reason, bool alive, int64_t now_ms)
@@ -186,36 +208,32 @@ void session_end(struct ledger *l, struct session *s, const char *reason, bool a
     s->owner = NULL;
     s->ended = true;
     s->end_reason = reason;
-    assertion_over(l, s);
     if (alive)
         s->heard_ms = now_ms;
-    if (!l->connected && (s->want & WANT_OPEN) && !s->said) {
-        unqueue(l, s);
-        forget(l, s);
+    assertion_over(l, s);
+    if (forget_unheard(l, s))
         return;
-    }
     /* To the tail: the end must not overtake the beginning of the user's next session. */
-    uint8_t pending = s->want & WANT_OPEN;
     if (!s->said)
         unqueue(l, s);
-    s->want = 0;
-    want(l, s, pending | (l->grace && alive ? WANT_GRACE : WANT_END));
+    s->want &= l->connected ? WANT_OPEN : 0;
+    want(l, s, l->grace ? WANT_GRACE : WANT_END);
 }
 
 void session_abandon(struct ledger *l, struct session *s)
 {
     s->owner = NULL;
     s->ended = true;
-    if (s->written_ms < s->heard_ms)
-        session_release(l, s);
+    if (forget_unheard(l, s))
+        return;
+    session_release(l, s);
     if (!s->want && !s->said)
         forget(l, s);
 }
 
 void session_drain(struct ledger *l, struct session *s)
 {
-    if (s->written_ms < s->heard_ms)
-        session_release(l, s);
+    session_release(l, s);
     want(l, s, WANT_DRAIN);
 }
 
@@ -223,7 +241,7 @@ void ledger_disown(struct ledger *l, struct span user, uint64_t number, const ch
 {
     struct session *s = session_create(l, user, SPAN_NONE, SPAN_NONE);
     s->number = number;
-    s->ended = s->disowned = true;
+    s->ended = s->disowned = s->uttered = true;
     s->end_reason = reason;
     l->disowned++;
     want(l, s, WANT_END);
@@ -249,7 +267,7 @@ bool ledger_urgent(const struct ledger *l)
 
 bool ledger_dirty(const struct ledger *l)
 {
-    return !list_empty(&l->dirty);
+    return !list_empty(&l->dirty) || !list_empty(&l->ends);
 }
 
 bool ledger_in_flight(const struct ledger *l)
@@ -258,21 +276,21 @@ bool ledger_in_flight(const struct ledger *l)
 }
 
 /* Which operations say it, in order; a short life says its beginning and its end in one batch. */
-static size_t kinds_of(uint8_t said, enum session_op_kind kinds[4])
+static size_t kinds_of(uint8_t said, enum session_op_kind kinds[OPS_EACH_MAX])
 {
     size_t n = 0;
     if (said & WANT_OPEN)
         kinds[n++] = OP_OPEN;
     else if (said & WANT_ASSERT)
         kinds[n++] = OP_ASSERT;
-    else if (said & WANT_BEAT)
+    if (said & WANT_LEAVE) {
+        kinds[n++] = said & WANT_GRACE ? OP_GRACE : OP_END;
+        return n;
+    }
+    if (said & WANT_BEAT)
         kinds[n++] = OP_BEAT;
     if (said & WANT_DRAIN)
         kinds[n++] = OP_DRAIN;
-    if (said & WANT_END)
-        kinds[n++] = OP_END;
-    else if (said & WANT_GRACE)
-        kinds[n++] = OP_GRACE;
     return n;
 }
 
@@ -285,7 +303,7 @@ static void fill_op(const struct session *s, enum session_op_kind kind, struct s
         .session = name,
         .device = session_device(s),
         .role = ROLE_MOBILE,
-        .beat_ms = s->heard_ms + offset_ms,
+        .beat_ms = s->disowned ? 0 : s->heard_ms + offset_ms,
         .opened_ms = s->opened_ms + offset_ms,
         .groups = session_groups(s),
     };
@@ -294,7 +312,41 @@ static void fill_op(const struct session *s, enum session_op_kind kind, struct s
     else if (kind == OP_DRAIN)
         ret->extra = drain_ms;
     else if (kind == OP_BEAT)
-        ret->extra = span_of(s->metadata);
+        ret->extra = span_of(s->saying);
+}
+
+/* "node/number" */
+static struct span write_name(const struct ledger *l, uint64_t number, char *out)
+{
+    char digits[20], *first = digits + sizeof(digits);
+    do {
+        *--first = (char)('0' + number % 10);
+    } while (number /= 10);
+    size_t count = (size_t)(digits + sizeof(digits) - first);
+    memcpy(out, l->node, l->node_len);
+    out[l->node_len] = '/';
+    memcpy(out + l->node_len + 1, first, count);
+    return (struct span){out, l->node_len + 1 + count};
+}
+
+/* A beginning tells the time of the last beat, but not what came with it. */
+static uint8_t to_say(const struct session *s)
+{
+    bool beat_is_said = (s->want & WANT_ENTER) && !s->metadata;
+    return s->want & (beat_is_said ? (uint8_t)~WANT_BEAT : 0xff);
+}
+
+static void hand_out(struct ledger *l, struct session *s)
+{
+    unqueue(l, s);
+    list_append(&l->flight, &s->queue);
+    s->said = to_say(s);
+    s->want = 0;
+    s->uttered |= s->said & WANT_OPEN;
+    if (s->said & WANT_BEAT) {
+        s->saying = s->metadata;
+        s->metadata = NULL;
+    }
 }
 
 size_t ledger_take(struct ledger *l, int64_t offset_ms, struct span drain_ms,
@@ -303,83 +355,100 @@ size_t ledger_take(struct ledger *l, int64_t offset_ms, struct span drain_ms,
     size_t count = 0;
     if (ledger_in_flight(l))
         return 0;
-    while (!list_empty(&l->dirty) && count + 3 <= LEDGER_BATCH_MAX) {
+    list_take(&l->dirty, &l->ends);
+    while (!list_empty(&l->dirty) && count + OPS_EACH_MAX <= LEDGER_BATCH_MAX) {
         struct session *s = list_entry(l->dirty.next, struct session, queue);
-        enum session_op_kind kinds[4];
-        size_t n = kinds_of(s->want, kinds);
-        char *name = l->names + count * NAME_SIZE;
-        int len = snprintf(name, NAME_SIZE, "%s/%llu", l->node, (unsigned long long)s->number);
-        if (s->want & WANT_URGENT)
-            l->urgent--;
-        list_remove(&s->queue);
-        list_append(&l->flight, &s->queue);
-        s->said = s->want;
-        s->want = 0;
-        for (size_t i = 0; i < n; i++)
-            fill_op(s, kinds[i], (struct span){name, (size_t)len}, offset_ms, drain_ms, &ops[count++]);
+        enum session_op_kind kinds[OPS_EACH_MAX];
+        struct span name = write_name(l, s->number, l->names + count * NAME_SIZE);
+        hand_out(l, s);
+        for (size_t i = 0, n = kinds_of(s->said, kinds); i < n; i++)
+            fill_op(s, kinds[i], name, offset_ms, drain_ms, &ops[count++]);
     }
     return count;
 }
 
-/* What is to be said again after an answer. Its metadata has been written, unless a newer one came meanwhile.
- */
-static uint8_t outcome(const struct ledger *l, struct session *s, uint8_t said, char first, int64_t now_ms)
+/* Out of the batch; returns what it said. What came with a beat that did not arrive is kept, unless there is
+ * something newer. */
+static uint8_t land(struct session *s, bool arrived)
 {
-    bool lives = !s->ended && s->heard_ms + l->ttl_ms > now_ms;
-    if (first == OUTCOME_LATE && lives && (said & (WANT_OPEN | WANT_ASSERT | WANT_BEAT)))
-        return said & (WANT_OPEN | WANT_ASSERT | WANT_BEAT);
-    if ((said & WANT_BEAT) && !s->want) {
-        free(s->metadata);
-        s->metadata = NULL;
-    }
-    return 0;
+    uint8_t said = s->said;
+    list_remove(&s->queue);
+    s->said = 0;
+    if (!arrived && !s->metadata)
+        s->metadata = s->saying;
+    else
+        free(s->saying);
+    s->saying = NULL;
+    return said;
+}
+
+/* Said again: lives in their order before all else, since a user's later session may be ending already. */
+static void say_again(struct ledger *l, struct session *s, uint8_t what, struct list *lives)
+{
+    s->want |= what;
+    queue(l, s, s->want & WANT_LEAVE ? &l->ends : lives);
+}
+
+static void put_first(struct ledger *l, struct list *lives)
+{
+    list_take(lives, &l->dirty);
+    list_take(&l->dirty, lives);
 }
 
 void ledger_answered(struct ledger *l, struct span outcomes, int64_t now_ms)
 {
+    struct list lives;
     size_t at = 0;
+    list_init(&lives);
     while (!list_empty(&l->flight)) {
         struct session *s = list_entry(l->flight.next, struct session, queue);
-        enum session_op_kind kinds[4];
-        uint8_t said = s->said;
-        char first = at < outcomes.len ? outcomes.data[at] : (char)OUTCOME_FOREIGN;
-        at += kinds_of(said, kinds);
-        list_remove(&s->queue);
-        s->said = 0;
-        uint8_t again = s->want | outcome(l, s, said, first, now_ms);
-        s->want = 0;
-        if ((said & WANT_ASSERT) && !(again & WANT_ASSERT))
+        enum session_op_kind kinds[OPS_EACH_MAX];
+        bool late = at < outcomes.len && outcomes.data[at] == OUTCOME_LATE && !s->ended &&
+                    s->heard_ms + l->ttl_ms > now_ms;
+        at += kinds_of(s->said, kinds);
+        uint8_t said = land(s, !late);
+        if (late) {
+            say_again(l, s, said, &lives);
+            continue;
+        }
+        if ((said & WANT_ENTER) && !(s->want & WANT_ENTER))
             assertion_over(l, s);
-        if (again)
-            want(l, s, again);
+        if (s->want)
+            queue(l, s, &l->dirty);
         else if (s->ended)
             forget(l, s);
     }
+    put_first(l, &lives);
+}
+
+/* Of what was lost, and what came up since. Who has ended only says so: it may never have been heard of. */
+static uint8_t still_true(uint8_t what)
+{
+    return what & (what & WANT_LEAVE ? WANT_LEAVE : 0xff);
 }
 
 void ledger_lost(struct ledger *l)
 {
+    struct list lives;
+    list_init(&lives);
     while (!list_empty(&l->flight)) {
         struct session *s = list_entry(l->flight.next, struct session, queue);
-        uint8_t again = s->said | s->want;
-        list_remove(&s->queue);
-        s->said = s->want = 0;
-        /* A life that the store has never heard of and that is over is no event any more. */
-        if (s->ended)
-            again &=
-                (uint8_t) ~(WANT_ASSERT | ((again & (WANT_END | WANT_GRACE)) ? WANT_OPEN | WANT_BEAT : 0));
-        want(l, s, again);
+        uint8_t again = still_true(land(s, false) | s->want);
+        s->want = 0;
+        say_again(l, s, again, &lives);
     }
+    put_first(l, &lives);
 }
 
 void ledger_assert_all(struct ledger *l, int64_t now_ms)
 {
     for (struct list *at = l->all.next; at != &l->all; at = at->next) {
         struct session *s = list_entry(at, struct session, all);
-        if (s->ended || s->asserting || (s->want & WANT_OPEN) || s->heard_ms + l->ttl_ms <= now_ms)
+        if (s->ended || s->asserting || s->heard_ms + l->ttl_ms <= now_ms)
             continue;
         s->asserting = true;
         l->asserting++;
-        want(l, s, WANT_ASSERT);
+        if (!(s->want & WANT_OPEN))
+            want(l, s, WANT_ASSERT);
     }
 }

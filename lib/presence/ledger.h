@@ -2,12 +2,14 @@
  *
  * It holds the present state of each session and never a list of old commands: after an error, a lost answer
  * or a reconnect the server says what is now. At most one batch is under way, so all writes of a session go
- * in order. A beat does not allocate.
+ * in order. A beat without metadata does not allocate.
  *
  * Rules (contract sections 3, 4): a beat sooner than heartbeat_min after the last one written is kept and
  * goes when the window opens, or along with the close; a beat of a closed session goes nowhere; a session
- * that ended unheard is ended in the store. Pure: time is an argument (monotonic ms); no I/O. The caller owns
- * struct ledger; sessions are the ledger's from session_open until the store has heard of their end. */
+ * that ended unheard is ended in the store. What an outage has gathered is said with the lives before the
+ * ends, so that a phone that came back meanwhile was never offline. Pure: time is an argument (monotonic ms);
+ * no I/O. The caller owns struct ledger; sessions are the ledger's from session_open until the store has
+ * heard of their end. */
 #ifndef PRESENCE_LEDGER_H
 #define PRESENCE_LEDGER_H
 
@@ -17,14 +19,15 @@
 
 struct session {
     struct list all;      /* in ledger.all */
-    struct list queue;    /* in ledger.dirty or ledger.flight, or in none */
+    struct list queue;    /* in ledger.dirty, ledger.ends or ledger.flight, or in none */
     struct session *next; /* of the same user */
     uint64_t number;      /* of the connection, unique in this process */
     int64_t opened_ms;    /* monotonic, as all times here */
     int64_t heard_ms;     /* last sign of life */
     int64_t written_ms;   /* heard_ms of the last beat that was handed out; 0: none */
     void *owner;          /* the connection; NULL once it has ended */
-    char *metadata;       /* JSON of the newest beat, until it is written; NULL: none */
+    char *metadata;       /* JSON of the newest beat, until it is handed out; NULL: none */
+    char *saying;         /* that of the batch under way */
     const char *end_reason;
     uint8_t want; /* what to say: WANT_… */
     uint8_t said; /* what the batch under way says */
@@ -33,22 +36,25 @@ struct session {
     bool ended;
     bool disowned;
     bool asserting; /* counted in ledger.asserting */
+    bool uttered;   /* its beginning was handed out once: it may stand in the store */
     char text[];    /* user, device, groups (JSON), one after the other */
 };
 
 struct ledger {
     struct list all, dirty, flight;
+    struct list ends;   /* of an outage or a lost batch: said behind all that is dirty */
     struct map by_user; /* first session of each user; the others hang on `next` */
     uint64_t last_number;
     size_t count;     /* living, or ended and not yet heard of */
-    size_t asserting; /* sessions asserted after a loss, not confirmed yet */
+    size_t asserting; /* sessions to be asserted after a loss, not confirmed yet */
     size_t disowned;  /* ends of sessions that stood in the store but not here, not confirmed */
-    size_t urgent;    /* sessions in `dirty` with more to say than a beat */
+    size_t urgent;    /* sessions in `dirty` or `ends` with more to say than a beat */
     bool connected;   /* set by the owner: whether Redis hears us. A life that begins and ends unheard is no
                          event */
-    bool grace;       /* peers' closes are said as OP_GRACE (PRESENCE_OFFLINE_GRACE > 0) */
+    bool grace;       /* ends are said as OP_GRACE (PRESENCE_OFFLINE_GRACE > 0) */
     int64_t ttl_ms, heartbeat_min_ms;
     char node[64];
+    size_t node_len;
     /* Scratch of the batch under way. */
     char *names; /* "node/number" texts */
 };
@@ -64,12 +70,13 @@ struct session *session_open(struct ledger *l, struct span user, struct span dev
 /* Returns 0 when the beat is to be written now (with the next batch), else the time at which session_release
  * must be called. metadata: JSON or empty. */
 int64_t session_beat(struct ledger *l, struct session *s, struct span metadata, int64_t now_ms);
-/* The window has opened: the newest kept beat is written. */
+/* The window has opened: the newest kept beat, if any, is written. */
 void session_release(struct ledger *l, struct session *s);
 /* The connection has ended: the peer closed, or was closed for `reason` (a constant string). alive: the end
  * itself was a sign of life (close frame, FIN). A kept beat goes along. The session forgets its owner. */
 void session_end(struct ledger *l, struct session *s, const char *reason, bool alive, int64_t now_ms);
-/* The connection was given up: nothing is said, the session keeps its deadline. A kept beat still goes. */
+/* The connection was given up: nothing is said, the session keeps its deadline. A kept beat still goes. The
+ * session forgets its owner. */
 void session_abandon(struct ledger *l, struct session *s);
 /* The server drains: the session lives at least the drain grace. */
 void session_drain(struct ledger *l, struct session *s);

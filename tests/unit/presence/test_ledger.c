@@ -1,0 +1,633 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "presence/ledger.h"
+
+#define TTL_MS 60000
+#define MIN_MS 25000
+#define START  1000
+
+static void append_op(struct bytes *out, const struct session_op *op)
+{
+    bytes_printf(out, "%c%.*s/%.*s", (char)op->kind, (int)op->user.len, op->user.data,
+                 (int)op->session.len - 2, op->session.data + 2);
+    if (op->extra.len)
+        bytes_printf(out, "(%.*s)", (int)op->extra.len, op->extra.data);
+    bytes_append_char(out, ' ');
+}
+
+static size_t count_flagged(const struct ledger *l, size_t offset)
+{
+    size_t count = 0;
+
+    for (const struct list *at = l->all.next; at != &l->all; at = at->next)
+        count += *((const bool *)list_entry(at, const struct session, all) + offset);
+    return count;
+}
+
+static size_t count_sessions(const struct ledger *l)
+{
+    size_t count = 0;
+
+    for (const struct list *at = l->all.next; at != &l->all; at = at->next)
+        count++;
+    return count;
+}
+
+static void assert_counted(const char *name, const struct ledger *l)
+{
+    if (l->count != count_sessions(l) ||
+        l->asserting != count_flagged(l, offsetof(struct session, asserting)) ||
+        l->disowned != count_flagged(l, offsetof(struct session, disowned)))
+        fail_msg("%s: the ledger has lost count", name);
+}
+
+/* Words of a story. Sessions are told apart by a digit, users by a letter, and the ledger numbers from 1.
+ *     +a1 a phone of user a connects   b1 beats (b1{x}: with metadata)   r1 its window opens
+ *     e1 its peer closes   k1 it is kicked   x1 it is given up   d1 the server drains
+ *     t a batch is taken   y it arrives (y:l.m with these outcomes)   ! it is lost
+ *     up, down: Redis hears, or does not   @2000 the time   A all is asserted   Da7 session 7 is disowned */
+struct story {
+    struct ledger ledger;
+    struct session *sessions[10];
+    struct bytes said;
+    size_t taken;
+    int64_t now_ms;
+};
+
+static void take(const char *name, struct story *t)
+{
+    struct session_op ops[LEDGER_BATCH_MAX];
+    bool urgent = ledger_urgent(&t->ledger), beyond_beats = false;
+
+    t->taken = ledger_take(&t->ledger, 0, SPAN("15000"), ops);
+    for (size_t i = 0; i < t->taken; i++) {
+        append_op(&t->said, &ops[i]);
+        beyond_beats |= ops[i].kind != OP_BEAT;
+    }
+    bytes_append_text(&t->said, "| ");
+    if (t->taken && (urgent != beyond_beats || ledger_urgent(&t->ledger)))
+        fail_msg("%s: urgent is miscounted", name);
+}
+
+static void answer(struct story *t, struct span outcomes)
+{
+    char all_done[LEDGER_BATCH_MAX];
+
+    memset(all_done, OUTCOME_DONE, sizeof(all_done));
+    if (!outcomes.data)
+        outcomes = (struct span){all_done, t->taken};
+    ledger_answered(&t->ledger, outcomes, t->now_ms);
+}
+
+static struct span metadata_of(struct span word)
+{
+    return word.len > 4 ? (struct span){word.data + 2, word.len - 2} : SPAN_NONE;
+}
+
+static void tell_session(struct story *t, struct span word)
+{
+    struct ledger *l = &t->ledger;
+    struct session **s = &t->sessions[word.data[word.data[0] == '+' ? 2 : 1] - '0'];
+
+    switch (word.data[0]) {
+    case '+':
+        *s = session_open(l, (struct span){word.data + 1, 1}, SPAN("d"), SPAN_NONE, t, t->now_ms);
+        break;
+    case 'b': session_beat(l, *s, metadata_of(word), t->now_ms); break;
+    case 'r': session_release(l, *s); break;
+    case 'e': session_end(l, *s, "gone", true, t->now_ms); break;
+    case 'k': session_end(l, *s, "kicked", false, t->now_ms); break;
+    case 'x': session_abandon(l, *s); break;
+    case 'd': session_drain(l, *s); break;
+    default: fail_msg("no such word: %.*s", (int)word.len, word.data);
+    }
+}
+
+static void tell(const char *name, struct story *t, struct span word)
+{
+    struct ledger *l = &t->ledger;
+
+    if (span_equal(word, SPAN("t")))
+        take(name, t);
+    else if (word.data[0] == 'y')
+        answer(t, word.len > 1 ? (struct span){word.data + 2, word.len - 2} : SPAN_NONE);
+    else if (span_equal(word, SPAN("!")))
+        ledger_lost(l);
+    else if (span_equal(word, SPAN("A")))
+        ledger_assert_all(l, t->now_ms);
+    else if (word.data[0] == 'D')
+        ledger_disown(l, (struct span){word.data + 1, 1}, (uint64_t)(word.data[2] - '0'), "recovered");
+    else if (span_equal(word, SPAN("up")) || span_equal(word, SPAN("down")))
+        l->connected = word.len == 2;
+    else if (word.data[0] == '@')
+        t->now_ms = atoll(word.data + 1);
+    else
+        tell_session(t, word);
+    assert_counted(name, l);
+}
+
+static void run(const char *name, const char *words, bool grace, const char *expected, size_t left)
+{
+    struct story t = {.now_ms = START};
+    struct span rest = span_of(words);
+
+    ledger_init(&t.ledger, "n", TTL_MS, MIN_MS, grace);
+    t.ledger.connected = true;
+    while (rest.len)
+        tell(name, &t, span_split(&rest, ' '));
+    if (!span_equal(bytes_span(&t.said), span_of(expected)))
+        fail_msg("%s: said '%s', not '%s'", name, bytes_text(&t.said), expected);
+    if (t.ledger.count != left)
+        fail_msg("%s: %zu sessions are left, not %zu", name, t.ledger.count, left);
+    bytes_finish(&t.said);
+    ledger_finish(&t.ledger);
+}
+
+static void test_stories(void **state)
+{
+    static const struct {
+        const char *name, *words, *said;
+        size_t left;
+    } cases[] = {
+        {"nothing to say", "t", "| ", 0},
+        {"a life", "+a1 t y @27000 b1 t y e1 t y t", "oa/1 | ba/1 | ea/1(gone) | | ", 0},
+        {"only one batch is under way", "+a1 t +b2 t y t", "oa/1 | | ob/2 | ", 2},
+        {"a beat too soon is kept, and goes when the window opens", "+a1 t y @2000 b1 t @26000 r1 t y r1 t",
+         "oa/1 | | ba/1 | | ", 1},
+        {"a window that opens on nothing kept", "+a1 t y @26000 b1 t y r1 t", "oa/1 | ba/1 | | ", 1},
+        {"the newest metadata goes", "+a1 t y b1{x} b1{y} @26000 r1 t y t", "oa/1 | ba/1({y}) | | ", 1},
+        {"metadata goes behind a beginning", "+a1 @26000 b1{x} t y t", "oa/1 ba/1({x}) | | ", 1},
+        {"metadata goes behind an assertion", "+a1 t y @26000 b1{x} A t y t", "oa/1 | ra/1 ba/1({x}) | | ",
+         1},
+        {"a beginning says the beat as well", "+a1 @26000 b1 t y t", "oa/1 | | ", 1},
+        {"metadata that came while its elder is under way is kept",
+         "+a1 t y @26000 b1{x} t b1{y} y t @52000 r1 t y", "oa/1 | ba/1({x}) | | ba/1({y}) | ", 1},
+        {"metadata is said again when it was lost", "+a1 t y @26000 b1{x} t ! t y t",
+         "oa/1 | ba/1({x}) | ba/1({x}) | | ", 1},
+        {"metadata is said again when it was late", "+a1 t y @26000 b1{x} t y:l t y t",
+         "oa/1 | ba/1({x}) | ba/1({x}) | | ", 1},
+        {"newer metadata instead of what was lost", "+a1 t y @26000 b1{x} t b1{y} ! t y t",
+         "oa/1 | ba/1({x}) | ba/1({y}) | | ", 1},
+        {"no metadata of a lost beat comes back with a later one",
+         "+a1 t y @26000 b1{x} t y @52000 b1 t ! t y", "oa/1 | ba/1({x}) | ba/1 | ba/1 | ", 1},
+        {"a short life says both", "+a1 e1 t y t", "oa/1 ea/1(gone) | | ", 0},
+        {"an end while the beginning is under way", "+a1 t e1 t y t y", "oa/1 | | ea/1(gone) | ", 0},
+        {"an end takes the place of a beat", "+a1 t y @26000 b1 e1 t y t", "oa/1 | ea/1(gone) | | ", 0},
+        {"no end overtakes a later beginning", "+a1 t y @26000 b1 +a2 e1 t y", "oa/1 | oa/2 ea/1(gone) | ",
+         1},
+        {"given up: nothing is said", "+a1 t y x1 t", "oa/1 | | ", 0},
+        {"given up: a kept beat goes", "+a1 t y @2000 b1 x1 t y t", "oa/1 | ba/1 | | ", 0},
+        {"given up with a beginning to say", "+a1 x1 t y t", "oa/1 | | ", 0},
+        {"given up while it is said", "+a1 t x1 y t", "oa/1 | | ", 0},
+        {"a drain", "+a1 t y @2000 b1 d1 x1 t y t", "oa/1 | ba/1 da/1(15000) | | ", 0},
+        {"a drain at the beginning", "+a1 d1 x1 t y t", "oa/1 da/1(15000) | | ", 0},
+        {"a drain is said again when it was lost", "+a1 t y d1 x1 t ! t y t",
+         "oa/1 | da/1(15000) | da/1(15000) | | ", 0},
+        {"late: said again", "+a1 t y:l t y t", "oa/1 | oa/1 | | ", 1},
+        {"late, and the deadline has passed", "+a1 t @61000 y:l t", "oa/1 | | ", 1},
+        {"late, and it has ended", "+a1 t e1 y:l t y t", "oa/1 | ea/1(gone) | | ", 0},
+        {"late: its beginning comes before an end that waits", "+a1 t y +a2 t e1 y:l t y",
+         "oa/1 | oa/2 | oa/2 ea/1(gone) | ", 1},
+        {"each outcome belongs to its session", "+a1 e1 +b2 d2 +c3 t y:l..mlx t y t",
+         "oa/1 ea/1(gone) ob/2 db/2(15000) oc/3 | oc/3 | | ", 2},
+        {"outcomes that are missing", "+a1 +b2 t y:. t", "oa/1 ob/2 | | ", 2},
+        {"an end of a session that was missing", "+a1 t y e1 t y:m t", "oa/1 | ea/1(gone) | | ", 0},
+        {"foreign keys: the next beat tries again", "+a1 t y:x t @26000 b1 t y", "oa/1 | | ba/1 | ", 1},
+        {"lost: said again, in its order, before what came later", "+a1 +b2 t +c3 ! t y t",
+         "oa/1 ob/2 | oa/1 ob/2 oc/3 | | ", 3},
+        {"lost: the end comes behind the later beginning", "+a1 t y e1 t +a2 ! t y t",
+         "oa/1 | ea/1(gone) | oa/2 ea/1(gone) | | ", 1},
+        {"lost: a beginning stays before an end that waits", "+a1 t y +a2 t e1 ! t y",
+         "oa/1 | oa/2 | oa/2 ea/1(gone) | ", 1},
+        {"lost: of a short life only the end is said", "+a1 e1 t ! t y t",
+         "oa/1 ea/1(gone) | ea/1(gone) | | ", 0},
+        {"lost: an end in place of a beat", "+a1 t y @26000 b1 t e1 ! t y t", "oa/1 | ba/1 | ea/1(gone) | | ",
+         0},
+        {"a life in the dark is no event", "down +a1 e1 up t", "| ", 0},
+        {"given up in the dark is no event", "down +a1 x1 up t", "| ", 0},
+        {"a life that began in the dark goes on", "down +a1 up t y", "oa/1 | ", 1},
+        {"ended in the dark, heard of before: only the end", "+a1 t y down e1 up t y t",
+         "oa/1 | ea/1(gone) | | ", 0},
+        {"ended in the dark, perhaps heard of: only the end", "+a1 t down ! e1 up t y t",
+         "oa/1 | ea/1(gone) | | ", 0},
+        {"back in the dark: never offline", "+a1 t y down e1 +a2 up t y t", "oa/1 | oa/2 ea/1(gone) | | ", 1},
+        {"back twice in the dark", "+a1 t y down e1 +a2 e2 +a3 up t y t", "oa/1 | oa/3 ea/1(gone) | | ", 1},
+        {"lost in the dark, given up, asserted", "+a1 t y A t down x1 ! up t y t", "oa/1 | ra/1 | ra/1 | | ",
+         0},
+        {"all is asserted, but for ends and the silent", "+a1 +b2 +c3 t y e3 @30000 b2 @61000 A t y t",
+         "oa/1 ob/2 oc/3 | ec/3(gone) rb/2 | | ", 2},
+        {"asserting twice is asserting once", "+a1 t y A A t y t", "oa/1 | ra/1 | | ", 1},
+        {"asserted while a batch is under way", "+a1 t A y t y", "oa/1 | ra/1 | ", 1},
+        {"asserted, late, said again", "+a1 t y A t y:l t y t", "oa/1 | ra/1 | ra/1 | | ", 1},
+        {"asserted, and ends", "+a1 t y A e1 t y t", "oa/1 | ea/1(gone) | | ", 0},
+        {"asserted, given up, said", "+a1 t y A x1 t y t", "oa/1 | ra/1 | | ", 0},
+        {"disowned", "Da7 t y t", "ea/7(recovered) | | ", 0},
+        {"disowned, lost, said again", "Da7 t ! t y t", "ea/7(recovered) | ea/7(recovered) | | ", 0},
+        {"disowned in the dark", "down Da7 up t y t", "ea/7(recovered) | | ", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        run(cases[i].name, cases[i].words, false, cases[i].said, cases[i].left);
+}
+
+static void test_grace(void **state)
+{
+    static const struct {
+        const char *name, *words, *said;
+        size_t left;
+    } cases[] = {
+        {"a peer's close waits", "+a1 t y e1 t y t", "oa/1 | ga/1(gone) | | ", 0},
+        {"so does a kick", "+a1 t y k1 t y t", "oa/1 | ga/1(kicked) | | ", 0},
+        {"a short life", "+a1 e1 t y t", "oa/1 ga/1(gone) | | ", 0},
+        {"but not who is disowned", "Da7 t y t", "ea/7(recovered) | | ", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        run(cases[i].name, cases[i].words, true, cases[i].said, cases[i].left);
+}
+
+static void test_times_and_texts(void **state)
+{
+    struct ledger l;
+    struct session_op ops[LEDGER_BATCH_MAX];
+    struct session *s;
+
+    ledger_init(&l, "node", TTL_MS, MIN_MS, false);
+    l.connected = true;
+    s = session_open(&l, SPAN("a:b"), SPAN("phone"), SPAN("[\"g\"]"), &l, 1000);
+    assert_int_equal(session_beat(&l, s, SPAN_NONE, 2000), 1000 + MIN_MS);
+    assert_int_equal(ledger_take(&l, 500, SPAN_NONE, ops), 1);
+    assert_true(span_equal(ops[0].user, SPAN("a:b")) && span_equal(ops[0].device, SPAN("phone")) &&
+                span_equal(ops[0].groups, SPAN("[\"g\"]")) && span_equal(ops[0].session, SPAN("node/1")));
+    assert_int_equal(ops[0].beat_ms, 2500);
+    assert_int_equal(ops[0].opened_ms, 1500);
+    ledger_answered(&l, SPAN("n"), 2000);
+
+    /* The window counts from the beat that was written. */
+    assert_int_equal(session_beat(&l, s, SPAN_NONE, 26000), 0);
+    assert_int_equal(session_beat(&l, s, SPAN_NONE, 27000), 26000 + MIN_MS);
+    assert_int_equal(ledger_take(&l, 0, SPAN_NONE, ops), 1);
+    assert_int_equal(ops[0].beat_ms, 27000);
+    ledger_answered(&l, SPAN("."), 27000);
+
+    /* A close is a sign of life, a kick none; the kept beat goes along. */
+    session_beat(&l, s, SPAN_NONE, 30000);
+    session_end(&l, s, "kicked", false, 40000);
+    assert_null(s->owner);
+    assert_int_equal(ledger_take(&l, 0, SPAN_NONE, ops), 1);
+    assert_int_equal(ops[0].beat_ms, 30000);
+    ledger_answered(&l, SPAN("f"), 40000);
+    s = session_open(&l, SPAN("a:b"), SPAN_NONE, SPAN_NONE, &l, 41000);
+    session_end(&l, s, "gone", true, 42000);
+    assert_int_equal(ledger_take(&l, 0, SPAN_NONE, ops), 2);
+    assert_int_equal(ops[1].beat_ms, 42000);
+    ledger_answered(&l, SPAN("nf"), 40000);
+
+    /* Nothing is known of who is disowned. */
+    ledger_disown(&l, SPAN("x"), UINT64_MAX, "recovered");
+    assert_int_equal(ledger_take(&l, 5000, SPAN_NONE, ops), 1);
+    assert_int_equal(ops[0].beat_ms, 0);
+    assert_true(span_equal(ops[0].session, SPAN("node/18446744073709551615")));
+    ledger_finish(&l);
+}
+
+static void test_sessions_of_a_user(void **state)
+{
+    struct ledger l;
+    struct session *s[4];
+    size_t count = 0;
+
+    ledger_init(&l, "n", TTL_MS, MIN_MS, false);
+    for (int i = 0; i < 4; i++)
+        s[i] = session_open(&l, SPAN("a"), SPAN_NONE, SPAN_NONE, &l, START);
+    for (int i = 0; i < 4; i++)
+        assert_ptr_equal(ledger_find(&l, SPAN("a"), s[i]->number), s[i]);
+    assert_null(ledger_find(&l, SPAN("a"), 5));
+    assert_null(ledger_find(&l, SPAN("b"), 1));
+    session_end(&l, s[1], "", true, START);
+    session_end(&l, s[3], "", true, START);
+    session_end(&l, s[0], "", true, START);
+    for (const struct session *at = ledger_user(&l, SPAN("a")); at; at = at->next)
+        count++;
+    assert_int_equal(count, 1);
+    assert_ptr_equal(ledger_user(&l, SPAN("a")), s[2]);
+    session_end(&l, s[2], "", true, START);
+    assert_null(ledger_user(&l, SPAN("a")));
+    ledger_finish(&l);
+}
+
+static void test_a_batch_is_bounded(void **state)
+{
+    struct ledger l;
+    struct session_op ops[LEDGER_BATCH_MAX];
+    char name[32], outcomes[LEDGER_BATCH_MAX];
+    size_t said = 0, batches = 0, n;
+
+    ledger_init(&l, "n", TTL_MS, 0, false);
+    l.connected = true;
+    memset(outcomes, OUTCOME_DONE, sizeof(outcomes));
+    for (int i = 0; i < 1000; i++) {
+        struct session *s = session_open(&l, (struct span){name, (size_t)snprintf(name, 32, "u%d", i)},
+                                         SPAN_NONE, SPAN_NONE, &l, START);
+        session_beat(&l, s, SPAN("{}"), START + 1);
+        session_drain(&l, s);
+    }
+    for (; (n = ledger_take(&l, 0, SPAN("1"), ops)) > 0; batches++, said += n) {
+        assert_true(n <= LEDGER_BATCH_MAX);
+        ledger_answered(&l, (struct span){outcomes, n}, START);
+    }
+    assert_int_equal(said, 3000);
+    assert_int_equal(batches, 12);
+    ledger_finish(&l);
+}
+
+/* The store, as far as sessions go, and what the ledger's owner knows. Each session is user u and number n;
+ * numbers are used once. */
+#define USERS       12
+#define NUMBERS_MAX 6000
+
+struct world {
+    struct ledger ledger;
+    struct rng rng;
+    int64_t now_ms;
+    struct {
+        struct session *session; /* while its connection lives */
+        bool ended;              /* its peer closed */
+        bool unheard;            /* it began and ended in the dark */
+        bool uttered;            /* it was in a batch once */
+        bool stored;
+        int64_t heard_ms, stored_beat_ms;
+    } lives[NUMBERS_MAX];
+    size_t living[64], living_count;
+    struct session_op ops[LEDGER_BATCH_MAX];
+    size_t op_count;
+    bool wiped; /* the store was, and the ledger does not know yet */
+};
+
+static uint64_t number_of(const struct session_op *op)
+{
+    uint64_t number;
+
+    assert_int_equal(
+        span_to_u64((struct span){op->session.data + 2, op->session.len - 2}, NUMBERS_MAX, &number), 0);
+    return number;
+}
+
+static char apply(struct world *w, const struct session_op *op)
+{
+    uint64_t n = number_of(op);
+
+    assert_false(w->lives[n].unheard);
+    w->lives[n].uttered = true;
+    if (op->kind == OP_END) {
+        assert_true(w->lives[n].ended);
+        bool stood = w->lives[n].stored;
+        w->lives[n].stored = false;
+        return stood ? OUTCOME_DONE : OUTCOME_MISSING;
+    }
+    assert_true(op->kind == OP_OPEN || op->kind == OP_BEAT || op->kind == OP_ASSERT);
+    if (op->beat_ms + TTL_MS <= w->now_ms)
+        return OUTCOME_LATE;
+    w->lives[n].stored = true;
+    w->lives[n].stored_beat_ms = op->beat_ms;
+    return OUTCOME_DONE;
+}
+
+static void arrive(struct world *w, bool answered)
+{
+    char outcomes[LEDGER_BATCH_MAX];
+
+    for (size_t i = 0; i < w->op_count; i++)
+        outcomes[i] = apply(w, &w->ops[i]);
+    if (answered)
+        ledger_answered(&w->ledger, (struct span){outcomes, w->op_count}, w->now_ms);
+    w->op_count = 0;
+}
+
+static void open_one(struct world *w)
+{
+    char user[2] = {(char)('a' + rng_below(&w->rng, USERS)), 0};
+    uint64_t n = w->ledger.last_number + 1;
+
+    if (w->living_count == 64 || n >= NUMBERS_MAX)
+        return;
+    w->lives[n].session = session_open(&w->ledger, span_of(user), SPAN("d"), SPAN_NONE, w, w->now_ms);
+    w->lives[n].heard_ms = w->now_ms;
+    w->living[w->living_count++] = n;
+}
+
+static size_t leave_one(struct world *w)
+{
+    size_t i = rng_below(&w->rng, w->living_count), n = w->living[i];
+
+    w->living[i] = w->living[--w->living_count];
+    w->lives[n].unheard = !w->ledger.connected && !w->lives[n].uttered;
+    return n;
+}
+
+static void end_one(struct world *w)
+{
+    size_t n = leave_one(w);
+
+    w->lives[n].ended = true;
+    session_end(&w->ledger, w->lives[n].session, "gone", true, w->now_ms);
+    w->lives[n].session = NULL;
+}
+
+static void abandon_one(struct world *w)
+{
+    size_t n = leave_one(w);
+
+    session_abandon(&w->ledger, w->lives[n].session);
+    w->lives[n].session = NULL;
+}
+
+static void beat_one(struct world *w)
+{
+    size_t n = w->living[rng_below(&w->rng, w->living_count)];
+
+    session_beat(&w->ledger, w->lives[n].session, SPAN("{}"), w->now_ms);
+    w->lives[n].heard_ms = w->now_ms;
+}
+
+static void disconnect(struct world *w)
+{
+    if (w->op_count && rng_below(&w->rng, 2))
+        arrive(w, false);
+    w->op_count = 0;
+    w->ledger.connected = false;
+    ledger_lost(&w->ledger);
+    if (rng_below(&w->rng, 3))
+        return;
+    for (size_t n = 0; n < NUMBERS_MAX; n++)
+        w->lives[n].stored = false;
+    w->wiped = true;
+}
+
+static void take_one(struct world *w)
+{
+    if (!w->ledger.connected || w->op_count)
+        return;
+    w->op_count = ledger_take(&w->ledger, 0, SPAN("1"), w->ops);
+    for (size_t i = 0; i < w->op_count; i++)
+        w->lives[number_of(&w->ops[i])].uttered = true;
+}
+
+static void connect_again(struct world *w)
+{
+    w->ledger.connected = true;
+    if (w->wiped)
+        ledger_assert_all(&w->ledger, w->now_ms);
+    w->wiped = false;
+}
+
+static void step(struct world *w)
+{
+    uint64_t dice = rng_below(&w->rng, 100);
+
+    w->now_ms += (int64_t)rng_below(&w->rng, 700);
+    if (dice < 15)
+        open_one(w);
+    else if (dice < 45 && w->living_count)
+        beat_one(w);
+    else if (dice < 54 && w->living_count)
+        end_one(w);
+    else if (dice < 56 && w->living_count)
+        abandon_one(w);
+    else if (dice < 75)
+        take_one(w);
+    else if (dice < 92 && w->op_count)
+        arrive(w, true);
+    else if (dice < 94 && w->op_count) {
+        w->op_count = 0;
+        ledger_lost(&w->ledger);
+    } else if (dice < 96)
+        disconnect(w);
+    else
+        connect_again(w);
+}
+
+/* When all is said: the store holds who lives, by their true beats, and nobody whose peer closed. */
+static void assert_agreed(struct world *w, uint64_t seed)
+{
+    connect_again(w);
+    if (w->op_count)
+        arrive(w, true);
+    for (size_t i = 0; i < w->living_count; i++)
+        session_release(&w->ledger, w->lives[w->living[i]].session);
+    for (int i = 0; i < 4; i++) {
+        take_one(w);
+        arrive(w, true);
+    }
+    assert_false(ledger_dirty(&w->ledger) || ledger_in_flight(&w->ledger));
+    assert_int_equal(w->ledger.asserting + w->ledger.disowned + w->ledger.urgent, 0);
+    assert_int_equal(w->ledger.count, w->living_count);
+    for (size_t n = 1; n <= w->ledger.last_number; n++) {
+        bool lives = w->lives[n].session && w->lives[n].heard_ms + TTL_MS > w->now_ms;
+        if (w->lives[n].stored && w->lives[n].ended)
+            fail_msg("seed %llu: session %zu has ended, but stands", (unsigned long long)seed, n);
+        if (lives && (!w->lives[n].stored || w->lives[n].stored_beat_ms != w->lives[n].heard_ms))
+            fail_msg("seed %llu: session %zu lives, but does not stand so", (unsigned long long)seed, n);
+    }
+}
+
+static void test_random_lives_agree_with_a_model(void **state)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct world *w = calloc(1, sizeof(*w));
+        w->now_ms = START;
+        rng_init(&w->rng, seed);
+        ledger_init(&w->ledger, "n", TTL_MS, seed % 2 ? MIN_MS : 0, false);
+        for (int i = 0; i < 400; i++) {
+            step(w);
+            assert_counted("random", &w->ledger);
+            if (i % 100 == 99)
+                assert_agreed(w, seed);
+        }
+        ledger_finish(&w->ledger);
+        free(w);
+    }
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+#define CROWD 100000
+
+static int64_t say_all(struct ledger *l, size_t *ret_ops)
+{
+    struct session_op ops[LEDGER_BATCH_MAX];
+    char outcomes[LEDGER_BATCH_MAX];
+    int64_t from = nanoseconds();
+    size_t n;
+
+    memset(outcomes, OUTCOME_DONE, sizeof(outcomes));
+    for (*ret_ops = 0; (n = ledger_take(l, 0, SPAN("1"), ops)) > 0; *ret_ops += n)
+        ledger_answered(l, (struct span){outcomes, n}, START);
+    return nanoseconds() - from;
+}
+
+static void test_a_crowd(void **state)
+{
+    struct session **sessions = calloc(CROWD, sizeof(*sessions));
+    struct ledger l;
+    char name[32];
+    size_t ops;
+
+    ledger_init(&l, "0123abcd", TTL_MS, 0, false);
+    l.connected = true;
+    for (int i = 0; i < CROWD; i++)
+        sessions[i] = session_open(&l, (struct span){name, (size_t)snprintf(name, 32, "user%d", i)},
+                                   SPAN("some-device"), SPAN_NONE, &l, START);
+    say_all(&l, &ops);
+    assert_int_equal(ops, CROWD);
+    for (int i = 0; i < CROWD; i++)
+        session_beat(&l, sessions[i], SPAN_NONE, START + 1);
+    int64_t took = say_all(&l, &ops);
+    print_message("%lld ns for a beat taken and answered\n", (long long)(took / CROWD));
+    assert_int_equal(ops, CROWD);
+    ledger_assert_all(&l, START);
+    assert_int_equal(l.asserting, CROWD);
+    say_all(&l, &ops);
+    assert_int_equal(l.asserting, 0);
+    for (int i = 0; i < CROWD; i++)
+        session_end(&l, sessions[i], "gone", true, START + 2);
+    say_all(&l, &ops);
+    assert_int_equal(l.count, 0);
+    assert_true(took / CROWD < 20000);
+    ledger_finish(&l);
+    free(sessions);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_grace),
+        cmocka_unit_test(test_times_and_texts),
+        cmocka_unit_test(test_sessions_of_a_user),
+        cmocka_unit_test(test_a_batch_is_bounded),
+        cmocka_unit_test(test_random_lives_agree_with_a_model),
+        cmocka_unit_test(test_a_crowd),
+    };
+
+    map_set_hash_key(1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -36,7 +36,7 @@ struct http {
 /* What the headers say of the request's framing. */
 struct framing {
     unsigned hosts, lengths, codings;
-    bool chunked, http_1_0, expects;
+    bool chunked, http_1_0, expects, odd_name;
     uint64_t length;
 };
 
@@ -90,6 +90,13 @@ static void *on_target(void *arg, const char *uri, struct MHD_Connection *c)
     return x;
 }
 
+/* The library appends the further lines of a folded header to its name. */
+static bool is_folded(const char *name, const char *wanted)
+{
+    size_t len = strlen(wanted);
+    return strncasecmp(name, wanted, len) == 0 && name[len] != '\0';
+}
+
 static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     struct exchange *x = arg;
@@ -111,6 +118,8 @@ static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const cha
         if (strcasecmp(name, wanted[i].name) == 0)
             *wanted[i].value = text;
     f->hosts += strcasecmp(name, "Host") == 0;
+    f->odd_name |= strpbrk(name, " \t") || is_folded(name, "Host") || is_folded(name, "Content-Length") ||
+                   is_folded(name, "Transfer-Encoding");
     if (strcasecmp(name, "Content-Length") == 0) {
         f->lengths++;
         span_to_u64(text, UINT64_MAX, &f->length);
@@ -125,8 +134,10 @@ static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const cha
 
 static const char *framing_fault(const struct framing *f)
 {
-    if (f->hosts > 1)
-        return "More than one Host";
+    if (f->odd_name)
+        return "A space in a header's name, or a folded header";
+    if (f->hosts > 1 || (f->hosts == 0 && !f->http_1_0))
+        return "One Host is needed";
     if (f->lengths > 1)
         return "More than one Content-Length";
     if (f->codings > 0 && f->lengths > 0)
@@ -200,7 +211,7 @@ static enum MHD_Result on_head(struct worker *w, struct exchange *x, struct MHD_
     x->request.thread = w->index;
     x->framing.http_1_0 = strcmp(version, "HTTP/1.0") == 0;
     MHD_get_connection_values(c, MHD_HEADER_KIND, take_header, x);
-    const char *fault = framing_fault(&x->framing);
+    const char *fault = strchr(x->uri, ' ') ? "A space in the target" : framing_fault(&x->framing);
     if (fault) {
         refuse_framing(x, fault);
         return send_answer(w, x, c);
@@ -282,13 +293,12 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *c, char *text)
 
 static struct MHD_Daemon *start_daemon(struct worker *w, size_t max_connections)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL,
-                            NULL, on_request, w, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)(max_connections + SPARE_CONNECTIONS),
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, w,
-                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, w, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, w, MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL, NULL, on_request, w,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(max_connections + SPARE_CONNECTIONS),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+        w, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, w, MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_END);
 }
 
 struct http *http_create(const struct http_config *config, const struct http_hooks *hooks, void *arg)

@@ -70,20 +70,25 @@ static void on_stop(void *arg)
     clients_drain_begin(s);
 }
 
-static void swap_keys(struct server *s, const struct config *fresh)
+static void warn_weak(bool weak)
+{
+    if (weak)
+        log_warn("weak_secret", LOG_T("hint", "SECRET_KEY is shorter than 32 bytes"));
+}
+
+static int swap_keys(struct server *s, const struct config *fresh, struct settings_error *error)
 {
     struct token_keys *keys;
-    struct settings_error error;
     bool weak;
     if (s->config.auth == AUTH_NONE)
-        return;
-    if (key_settings_load(&fresh->keys, &keys, &weak, &error) < 0) {
-        log_error("reload_failed", LOG_T("error", error.text));
-        return;
-    }
+        return 0;
+    if (key_settings_load(&fresh->keys, &keys, &weak, error) < 0)
+        return -1;
+    warn_weak(weak);
     gate_set_keys(s->gate, keys);
     token_keys_destroy(s->keys);
     s->keys = keys;
+    return 0;
 }
 
 static void on_reload(void *arg)
@@ -93,11 +98,11 @@ static void on_reload(void *arg)
     struct settings_error error;
     int argc = s->argc;
     if (settings_load(program.tables, program.table_count, &argc, s->argv, &fresh, &error, NULL) !=
-        SETTINGS_OK) {
+            SETTINGS_OK ||
+        swap_keys(s, &fresh, &error) < 0) {
         log_error("reload_failed", LOG_T("error", error.text));
     } else {
         log_set_level(log_config_level(&fresh.log));
-        swap_keys(s, &fresh);
         log_info("reloaded");
     }
     settings_finish(program.tables, program.table_count, &fresh);
@@ -124,8 +129,7 @@ static int load_keys(struct server *s)
         fprintf(stderr, "presence-ws: %s\n", error.text);
         return -1;
     }
-    if (weak)
-        log_warn("weak_secret", LOG_T("hint", "SECRET_KEY is shorter than 32 bytes"));
+    warn_weak(weak);
     return 0;
 }
 
@@ -198,11 +202,11 @@ static int serve(struct server *s)
 int main(int argc, char **argv)
 {
     static struct server server;
+    server.argc = argc; /* all of them: a reload reads the flags again */
+    server.argv = argv;
     int code = program_start(&program, &argc, argv, &server.config, config_check);
     if (code >= 0)
         return code;
-    server.argc = argc;
-    server.argv = argv;
     log_init("presence-ws", log_config_level(&server.config.log));
     code = serve(&server);
     program_finish(&program, NULL, &server.config);

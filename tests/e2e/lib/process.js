@@ -18,10 +18,11 @@ async function until(condition, what = 'a condition', ms = 10000) {
 }
 
 class Process {
-  constructor(command, args, options = {}) {
+  // options: those of spawn; `fds` are handed on as descriptors 3, 4 …
+  constructor(command, args, { fds = [], ...options } = {}) {
     this.name = path.basename(command);
     this.output = '';
-    this.child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe', ...fds] });
     this.exited = new Promise((resolve) => {
       this.child.on('exit', (code, signal) => resolve({ code, signal }));
       this.child.on('error', (error) => { this.output += error.message; resolve({ code: 127 }); });

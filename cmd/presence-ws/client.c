@@ -90,7 +90,7 @@ static bool address_full(const struct server *s, const char *peer)
 
 static bool user_full(const struct server *s, struct span user)
 {
-    int64_t count = (int64_t)watchers_of_user(s, user);
+    int64_t count = (int64_t)dashboards_of_user(s, user);
     for (const struct session *at = ledger_user(&s->ledger, user); at; at = at->next)
         count += at->owner != NULL;
     return s->config.max_per_user > 0 && count >= s->config.max_per_user;
@@ -100,14 +100,14 @@ int client_admit(void *arg, const struct gate_request *request, struct gate_refu
 {
     struct server *s = arg;
     struct span user = {request->token.user, request->token.user_len};
-    if (s->draining)
-        *refusal = (struct gate_refusal){503, "The server is restarting", "unavailable", 1};
-    else if (websocket_count(s->endpoint) >= (size_t)s->config.max_connections)
-        *refusal = (struct gate_refusal){503, "Too many connections to this server", "unavailable", 5};
-    else if (user_full(s, user))
+    if (user_full(s, user))
         *refusal = (struct gate_refusal){429, "Too many connections of this user", "quota", 30};
     else if (address_full(s, request->peer))
         *refusal = (struct gate_refusal){429, "Too many connections from this address", "quota", 30};
+    else if (s->draining)
+        *refusal = (struct gate_refusal){503, "The server is restarting", "unavailable", 1};
+    else if (websocket_count(s->endpoint) >= (size_t)s->config.max_connections)
+        *refusal = (struct gate_refusal){503, "Too many connections to this server", "unavailable", 5};
     else if (request->token.role != ROLE_MOBILE && !watchers_admissible(s))
         *refusal =
             (struct gate_refusal){503, "Presence is not known yet: Redis can't be reached", "unavailable", 1};
@@ -363,7 +363,7 @@ static struct watcher *watcher_of_phone(struct client *c)
 static void take_subscribe(struct client *c, struct span message)
 {
     struct subscribe subscribe;
-    if (!c->server->config.policy.enabled || (!c->watcher && !c->session))
+    if (!c->watcher && !c->session)
         return;
     if (message_read_subscribe(client_encoding(c), message, &subscribe) != MESSAGE_OK) {
         break_rule(c, CLOSE_MALFORMED, "Malformed subscription");
@@ -379,7 +379,7 @@ static void take_subscribe(struct client *c, struct span message)
 static bool is_ours(struct client *c, int64_t type, uint64_t size)
 {
     uint64_t limit = type == MESSAGE_HEARTBEAT ? HEARTBEAT_SIZE_MAX : SUBSCRIBE_SIZE_MAX;
-    if (type != MESSAGE_HEARTBEAT && type != MESSAGE_SUBSCRIBE) {
+    if (!c->server->config.policy.enabled || (type != MESSAGE_HEARTBEAT && type != MESSAGE_SUBSCRIBE)) {
         metric_add(&counters.skipped, 1);
         c->skipping = true;
         return false;
@@ -519,6 +519,8 @@ const struct websocket_hooks client_hooks = {
 
 void client_kick(struct server *s, struct client *c)
 {
+    if (c->closing)
+        return;
     metric_add(&counters.closed_kick, 1);
     client_close(s, c, CLOSE_KICKED, "Kicked", "kicked");
 }

@@ -88,7 +88,7 @@ void watchers_start(struct server *s);
 void watchers_stop(struct server *s);
 /* Whether a viewer could be served: a roster was loaded once, or can be now. */
 bool watchers_admissible(const struct server *s);
-size_t watchers_of_user(const struct server *s, struct span user);
+size_t dashboards_of_user(const struct server *s, struct span user);
 /* Dashboards see something at once; phones, when they ask (message 33). The token's groups bound what is
  * seen. */
 struct watcher *watcher_create(struct server *s, struct client *client, struct gate_request *request);

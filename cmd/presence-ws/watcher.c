@@ -19,6 +19,7 @@ struct watcher {
     struct client *client;
     char *id; /* the viewer's own user id */
     size_t id_len;
+    bool of_phone;
     bool active;       /* has a view that is kept up to date */
     bool waiting;      /* for the roster or a group */
     bool again;        /* a new view is due when the snapshot under way is through */
@@ -49,11 +50,11 @@ bool watchers_admissible(const struct server *s)
     return !s->config.policy.enabled || s->follower.roster.loaded || store_up(s);
 }
 
-size_t watchers_of_user(const struct server *s, struct span user)
+size_t dashboards_of_user(const struct server *s, struct span user)
 {
     size_t count = 0;
     for (struct list *at = s->watchers.next; at != &s->watchers; at = at->next)
-        count += span_equal(watcher_id(watcher_at(at)), user);
+        count += !watcher_at(at)->of_phone && span_equal(watcher_id(watcher_at(at)), user);
     return count;
 }
 
@@ -360,11 +361,12 @@ struct watcher *watcher_create(struct server *s, struct client *client, struct g
     w->client = client;
     w->id = mem_strndup(t->user, t->user_len);
     w->id_len = t->user_len;
+    w->of_phone = t->role == ROLE_MOBILE;
     w->viewer.encoding = (uint8_t)request->encoding;
     w->viewer.interest = interest_create(&s->follower.groups, scoped, t->groups, t->group_count);
     list_append(&s->watchers, &w->viewer.link);
     s->watcher_count++;
-    if (t->role == ROLE_MOBILE)
+    if (w->of_phone)
         return w;
     choose_by_query(s, w, request);
     view_anew(s, w);

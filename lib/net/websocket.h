@@ -63,8 +63,9 @@ enum websocket_written websocket_write_frame(struct websocket *ws, uint8_t first
 bool websocket_ready(const struct websocket *ws);
 /* Sends a ping whose answer arrives as `pong` (the library swallows the answer to an empty one). */
 enum websocket_written websocket_ping(struct websocket *ws);
-/* Sends a close frame behind what was written, waits 2 s for the peer's, then drops. reason at most 123
- * bytes. `received`, `pong` and `writable` are not called any more. */
+/* Sends a close frame behind what was written, waits 2 s for the peer's (up to 10 s while the peer still has
+ * bytes to read before it), then drops. reason at most 123 bytes. `received`, `pong` and `writable` are not
+ * called any more. */
 void websocket_close(struct websocket *ws, unsigned code, const char *reason);
 /* Ends TCP at once, without a close frame. */
 void websocket_drop(struct websocket *ws);

@@ -31,6 +31,7 @@ struct websocket_watch {
     struct list link;
     struct websocket *ws;
     int64_t due_ms; /* in `closing` */
+    uint8_t waits;  /* CLOSE_WAIT_MS that have passed */
 };
 
 struct websocket_endpoint {

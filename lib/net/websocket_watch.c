@@ -3,10 +3,13 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define CLOSE_WAIT_MS 2000
+#define CLOSE_WAIT_MS 2000 /* for the peer's close frame, once it can have read ours */
+#define CLOSE_MOST    5    /* such times for a peer that still has bytes to read before it */
 #define TICK_MS       100
 
 void websocket_settle(struct websocket *ws, enum websocket_end end)
@@ -131,6 +134,21 @@ static void check_gone(struct list *watches)
     }
 }
 
+/* What was written before the close frame has not all arrived yet. */
+static bool unread(struct websocket *ws)
+{
+    int bytes = 0;
+    return lws_partial_buffered(ws->wsi) ||
+           (ioctl(lws_get_socket_fd(ws->wsi), SIOCOUTQ, &bytes) == 0 && bytes > 0);
+}
+
+static void wait_on(struct websocket_watch *watch, struct list *closing, int64_t now)
+{
+    watch->due_ms = now + CLOSE_WAIT_MS;
+    list_remove(&watch->link);
+    list_append(closing, &watch->link);
+}
+
 static void on_tick(void *arg)
 {
     struct websocket_endpoint *e = arg;
@@ -142,7 +160,10 @@ static void on_tick(void *arg)
         struct websocket_watch *watch = list_entry(e->closing.next, struct websocket_watch, link);
         if (watch->due_ms > now)
             break;
-        websocket_doom(watch->ws);
+        if (unread(watch->ws) && ++watch->waits < CLOSE_MOST)
+            wait_on(watch, &e->closing, now);
+        else
+            websocket_doom(watch->ws);
     }
     if (list_empty(&e->closing) && list_empty(&e->full))
         loop_timer_stop(e->timer);

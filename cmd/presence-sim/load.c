@@ -83,19 +83,26 @@ static bool changers_settled(const struct load *l)
     return true;
 }
 
+/* When the nth of `rate` a second is due; the last one lies before the end of the measurement. */
+static bool is_due(const struct load *l, uint64_t n, int64_t rate, int64_t now_us, int64_t *ret_intended_us)
+{
+    int64_t since_us = (int64_t)n * SECOND_US / rate;
+
+    *ret_intended_us = l->measure_since_us + since_us;
+    return since_us < duration_ms(l) * 1000 && *ret_intended_us <= now_us;
+}
+
 /* Beats whose intended time has come. Each phone beats in its turn. */
 static void beat_some(struct load *l, int64_t now_us)
 {
-    int64_t rate = l->phone_count ? l->sim.options->rate : 0;
+    int64_t rate = l->phone_count ? l->sim.options->rate : 0, intended;
 
-    while (rate && l->measure_since_us + (int64_t)l->beats_due * SECOND_US / rate <= now_us) {
-        int64_t intended = l->measure_since_us + (int64_t)l->beats_due * SECOND_US / rate;
+    for (; rate && is_due(l, l->beats_due, rate, now_us, &intended); l->beats_due++) {
         if (phone_beat(l->phones[l->beats_due % l->phone_count]))
             l->beats_failed++;
         else
             l->beats_sent++;
         latency_add(&l->lag, clock_mono_us() - intended);
-        l->beats_due++;
     }
 }
 
@@ -117,13 +124,11 @@ static void change(struct load *l, struct changer *c, int64_t intended_us)
 
 static void change_some(struct load *l, int64_t now_us)
 {
-    int64_t rate = l->changer_count ? l->sim.options->changes : 0;
+    int64_t rate = l->changer_count ? l->sim.options->changes : 0, intended;
 
-    while (rate && l->measure_since_us + (int64_t)l->changes_due * SECOND_US / rate <= now_us) {
-        int64_t intended = l->measure_since_us + (int64_t)l->changes_due * SECOND_US / rate;
+    for (; rate && is_due(l, l->changes_due, rate, now_us, &intended); l->changes_due++) {
         change(l, &l->changers[l->changes_due % l->changer_count], intended);
         latency_add(&l->lag, clock_mono_us() - intended);
-        l->changes_due++;
     }
 }
 

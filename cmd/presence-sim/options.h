@@ -53,6 +53,7 @@ struct options {
 
     char *variables;
     int64_t time_limit_ms;
+    int64_t patience;
     bool keep;
     bool verbose;
 };

@@ -31,7 +31,7 @@ enum outcome stage_wait(struct stage *s, enum outcome (*check)(struct stage *s, 
     s->pending = (struct pending){.check = check,
                                   .since_ms = now,
                                   .after_ms = now + after_ms,
-                                  .until_ms = now + within_ms,
+                                  .until_ms = now + within_ms * s->options.patience,
                                   .when_early = OUTCOME_WAIT,
                                   .when_late = when_late};
     return OUTCOME_WAIT;
@@ -322,6 +322,9 @@ int stage_create(const struct options *options, const char *file, struct stage *
 
     s->options = *options;
     s->file = file;
+    s->options.late_ms *= options->patience;
+    s->options.delivery_ms *= options->patience;
+    s->options.time_limit_ms *= options->patience;
     if (!s->options.secret)
         s->options.secret = s->made_secret = scratch_secret();
     int code = sim_init(&s->sim, &s->options, "run");

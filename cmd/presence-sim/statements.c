@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEVER_LATE_MS (INT64_MAX / 1000)
+
 static enum outcome play_set(struct stage *s, const struct words *w)
 {
     if (!variable_name_valid(w->items[1]))
@@ -34,7 +36,7 @@ static enum outcome play_wait(struct stage *s, const struct words *w)
     if (duration_parse(span_of(w->items[1]), &ms))
         return stage_say(s, OUTCOME_WRONG, "no duration: %.100s", w->items[1]);
     /* Waiting is never late: `after` alone holds it back. */
-    return stage_wait(s, check_waited, ms, INT64_MAX / 2, OUTCOME_FAILED);
+    return stage_wait(s, check_waited, ms, NEVER_LATE_MS, OUTCOME_FAILED);
 }
 
 static enum outcome play_say(struct stage *s, const struct words *w)
@@ -115,7 +117,7 @@ static enum outcome play_rule(struct stage *s, const struct words *w)
     if (duration_parse(span_of(w->items[2]), &ms))
         return stage_say(s, OUTCOME_WRONG, "no duration: %.100s", w->items[2]);
     if (!strcmp(w->items[1], "late")) {
-        set_late(s, ms);
+        set_late(s, ms * s->options.patience);
         return OUTCOME_DONE;
     }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -9,12 +9,17 @@
 /* How a session went on after its last sign of life. */
 enum ending { RUNNING, LEFT, LOST, DRAINED };
 
+struct sign {
+    int64_t heard_ms; /* not before this */
+    int64_t sent_ms;  /* known to the server delivery_ms after this */
+};
+
 struct truth_session {
     struct list link;
     const struct truth_rules *rules;
     char *device;
     int64_t started_ms;
-    int64_t signs_ms[TRUTH_SIGNS]; /* when they were sent, oldest first; the first is the 101 */
+    struct sign signs[TRUTH_SIGNS]; /* of life, oldest first; the first is the connect */
     size_t sign_count;
     int64_t void_before_ms; /* forced offline or taken over: signs up to this count no more */
     enum ending ending;
@@ -81,7 +86,7 @@ static struct truth_user *user_of(struct truth *t, struct span id)
 
 static int64_t newest_sign(const struct truth_session *s)
 {
-    return s->sign_count ? s->signs_ms[s->sign_count - 1] : s->started_ms;
+    return s->sign_count ? s->signs[s->sign_count - 1].sent_ms : s->started_ms;
 }
 
 /* Until when the session may have counted, by the kindest reckoning. */
@@ -129,24 +134,25 @@ struct truth_session *truth_connecting(struct truth *t, struct span user, struct
     return s;
 }
 
-static void add_sign(struct truth_session *s, int64_t now_ms)
+static void add_sign(struct truth_session *s, int64_t heard_ms, int64_t sent_ms)
 {
     if (s->sign_count == TRUTH_SIGNS) {
         for (size_t i = 1; i < TRUTH_SIGNS; i++)
-            s->signs_ms[i - 1] = s->signs_ms[i];
+            s->signs[i - 1] = s->signs[i];
         s->sign_count--;
     }
-    s->signs_ms[s->sign_count++] = now_ms;
+    s->signs[s->sign_count++] = (struct sign){heard_ms, sent_ms};
 }
 
 void truth_opened(struct truth_session *s, int64_t now_ms)
 {
-    add_sign(s, now_ms);
+    /* The server reckons from the upgrade, some time before its answer arrived. */
+    add_sign(s, s->started_ms, now_ms);
 }
 
 void truth_beat(struct truth_session *s, int64_t now_ms)
 {
-    add_sign(s, now_ms);
+    add_sign(s, now_ms, now_ms);
 }
 
 void truth_refused(struct truth_session *s)
@@ -216,24 +222,24 @@ bool truth_knows(const struct truth *t, struct span user)
 }
 
 /* Whether this sign of life alone keeps the session alive at at_ms, beyond doubt. */
-static bool sign_holds(const struct truth_session *s, int64_t sign_ms, int64_t at_ms)
+static bool sign_holds(const struct truth_session *s, const struct sign *sign, int64_t at_ms)
 {
     const struct truth_rules *rules = s->rules;
-    int64_t known_ms = sign_ms + rules->delivery_ms;
+    int64_t known_ms = sign->sent_ms + rules->delivery_ms, deadline_ms = sign->heard_ms + rules->ttl_ms;
 
-    if (sign_ms <= s->void_before_ms || known_ms > at_ms)
+    if (sign->heard_ms <= s->void_before_ms || known_ms > at_ms)
         return false;
     if (s->ending == RUNNING || at_ms < s->ended_ms)
-        return at_ms < sign_ms + rules->ttl_ms;
+        return at_ms < deadline_ms;
     if (s->ending == LEFT || known_ms > s->ended_ms)
         return false;
-    return at_ms < sign_ms + rules->ttl_ms - (s->ending == LOST ? rules->beat_min_ms : 0);
+    return at_ms < deadline_ms - (s->ending == LOST ? rules->beat_min_ms : 0);
 }
 
 static bool session_certain(const struct truth_session *s, int64_t at_ms)
 {
     for (size_t i = 0; i < s->sign_count; i++)
-        if (sign_holds(s, s->signs_ms[i], at_ms))
+        if (sign_holds(s, &s->signs[i], at_ms))
             return true;
     return false;
 }

@@ -78,7 +78,7 @@ struct cause {
 
 static const struct cause causes[] = {
     {"connected", true, true, " connected."},
-    {"heartbeat", true, true, " sent a heartbeat again after its session had ended."},
+    {"heartbeat", true, true, " sent a heartbeat, and no session of the user lived."},
     {"recovered", true, true, "'s session was asserted again after Redis had lost it."},
     {"repaired", true, true,
      "'s session was alive, but the index had lost the user; the repair pass put it back."},

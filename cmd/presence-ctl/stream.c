@@ -208,7 +208,8 @@ static int enter_epoch(struct stream *s, const struct position *p)
 {
     snprintf(s->epoch, sizeof(s->epoch), "%s", p->epoch);
     s->rev = p->rev;
-    s->hooks->epoch(s->arg, s->epoch);
+    s->hooks->epoch(s->arg, s->epoch, !s->met);
+    s->met = true;
     return p->epoch[0] ? before_log(s, p->rev, &s->rev) : 0;
 }
 
@@ -317,6 +318,7 @@ int stream_open(struct stream *s, struct ctl *c, const struct stream_hooks *hook
         return code;
     }
     snprintf(s->epoch, sizeof(s->epoch), "%s", p.epoch);
+    s->met = p.epoch[0] != '\0';
     s->rev = p.rev;
     return 0;
 }

@@ -13,9 +13,9 @@ struct stream_hooks {
     void (*change)(void *arg, const struct event *event);
     /* These revisions are no longer in the log. */
     void (*gap)(void *arg, uint64_t first, uint64_t last);
-    /* Another epoch than before: what changed before it is not known. "": Redis has lost it, and nobody has
-     * begun one yet. */
-    void (*epoch)(void *arg, const char *epoch);
+    /* Another epoch than before: what changed before it is not known, unless it is the first of all. "":
+     * Redis has lost it, and nobody has begun one yet. */
+    void (*epoch)(void *arg, const char *epoch, bool first);
     /* presence:control; NULL: not wanted. */
     void (*control)(void *arg, struct span payload);
     /* The connection went, or came back. */
@@ -28,6 +28,7 @@ struct stream {
     void *arg;
     struct redis_sync *subscriber; /* NULL: away */
     char epoch[EPOCH_MAX];         /* "": none yet */
+    bool met;                      /* there was one */
     uint64_t rev;                  /* all changes up to it were told */
     int64_t retry_ms;              /* of the next attempt, monotonic */
     int64_t backoff_ms;

@@ -39,7 +39,7 @@ static void on_gap(void *arg, uint64_t first, uint64_t last)
     w->asked = false;
 }
 
-static void on_epoch(void *arg, const char *epoch)
+static void on_epoch(void *arg, const char *epoch, bool first)
 {
     struct waiting *w = arg;
 

@@ -95,11 +95,11 @@ static void on_gap(void *arg, uint64_t first, uint64_t last)
     show_out(&w->out);
 }
 
-static void on_epoch(void *arg, const char *epoch)
+static void on_epoch(void *arg, const char *epoch, bool first)
 {
     struct watch *w = arg;
 
-    if (!epoch[0])
+    if (first || !epoch[0])
         return;
     if (w->c->config.json) {
         struct json_line line = json_begin(&w->out);

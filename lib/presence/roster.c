@@ -73,10 +73,10 @@ static struct roster_user *user_create(const struct change *c, struct span devic
 }
 
 /* Puts a fresh record in the place of an old one, if there is one. */
-static void replace(struct roster *r, const struct change *c)
+static void replace(struct roster *r, const struct change *c, uint8_t mark)
 {
     struct roster_user *u = user_create(c, c->device, c->groups, c->group_count);
-    u->mark = r->mark;
+    u->mark = mark;
     free(map_put(&r->users, u));
 }
 
@@ -92,8 +92,9 @@ bool roster_apply(struct roster *r, const struct change *c)
     bool was = old && old->online;
     if (old && c->rev <= old->rev)
         return false;
+    /* No page has met who changes during a load. */
     if (c->online || r->loading)
-        replace(r, c);
+        replace(r, c, (uint8_t)(r->mark - r->loading));
     else if (old)
         erase(r, old);
     r->online += (size_t)c->online;
@@ -111,38 +112,58 @@ struct roster_user *roster_regroup(struct roster *r, struct span user, const str
         .user = roster_user_id(old), .online = true, .rev = old->rev, .last_seen_ms = old->last_seen_ms};
     struct roster_user *u = user_create(&c, roster_user_device(old), groups, count);
     u->mark = old->mark;
+    u->regrouped = r->loading;
     map_put(&r->users, u);
     free(old);
     return u;
 }
 
+void roster_forget_revisions(struct roster *r)
+{
+    size_t at = 0;
+    struct roster_user *u;
+    while ((u = map_next(&r->users, &at)))
+        u->rev = 0;
+}
+
+static void mark_all(struct roster *r, uint8_t mark)
+{
+    size_t at = 0;
+    struct roster_user *u;
+    while ((u = map_next(&r->users, &at))) {
+        u->mark = mark;
+        u->regrouped = false;
+    }
+}
+
 void roster_load_begin(struct roster *r)
 {
     r->loading = true;
-    r->mark++;
+    /* Loads that were given up leave marks behind: none of them may be taken for this one's. */
+    if (++r->mark == 0)
+        mark_all(r, r->mark++);
 }
 
 bool roster_load_user(struct roster *r, const struct change *c)
 {
     struct roster_user *old = map_get(&r->users, c->user);
-    if (old && !old->online && old->mark == r->mark && old->rev >= c->rev)
-        return false;
     bool was = old && old->online;
-    if (was && old->rev >= c->rev) {
+    if (old && (old->rev > c->rev || (old->rev == c->rev && (!was || old->regrouped)))) {
         old->mark = r->mark;
         return false;
     }
-    replace(r, c);
+    replace(r, c, r->mark);
     r->online += (size_t)!was;
     return !was;
 }
 
-void roster_load_end(struct roster *r, void (*gone)(void *arg, const struct roster_user *user), void *arg)
+void roster_load_end(struct roster *r, uint64_t rev, void (*gone)(void *arg, const struct roster_user *user),
+                     void *arg)
 {
     size_t at = 0, count = 0;
-    struct roster_user *u, **stale = mem_array(r->users.count + 1, sizeof(*stale));
+    struct roster_user *u, **stale = mem_array(r->users.count + 1, sizeof(struct roster_user *));
     while ((u = map_next(&r->users, &at)))
-        if (!u->online || u->mark != r->mark)
+        if (!u->online || (u->mark != r->mark && u->rev <= rev))
             stale[count++] = u;
     for (size_t i = 0; i < count; i++) {
         if (stale[i]->online) {
@@ -152,6 +173,7 @@ void roster_load_end(struct roster *r, void (*gone)(void *arg, const struct rost
         erase(r, stale[i]);
     }
     free(stale);
+    mark_all(r, r->mark);
     r->loading = false;
     r->loaded = true;
 }

@@ -10,6 +10,7 @@
 
 #define LOAD_PAGE       1000
 #define LOG_PAGE        1000
+#define RETRY_MS        200
 #define DEAF_AFTER_MS   150
 #define DEAF_FILLS      3
 #define GROUPS_EVERY_MS 5000 /* each set within 10 s, also when there are many */
@@ -48,20 +49,27 @@ static bool send_command(struct follower *f, enum follower_tag tag)
     return true;
 }
 
-static void ask_load(struct follower *f, struct span cursor)
+static bool ask_load(struct follower *f, struct span cursor)
 {
     bytes_reset(&f->command);
     store_load(f->store, cursor, LOAD_PAGE, f->text, &f->command);
-    if (span_copy(cursor, f->cursor, sizeof(f->cursor)) == 0)
-        send_command(f, FOLLOWER_LOAD);
+    return span_copy(cursor, f->cursor, sizeof(f->cursor)) == 0 && send_command(f, FOLLOWER_LOAD);
 }
 
 static void ask_log(struct follower *f)
 {
     bytes_reset(&f->command);
     store_log(f->store, f->roster.rev + 1, LOG_PAGE, &f->command);
-    if (send_command(f, FOLLOWER_LOG))
-        f->gaps++;
+    if (!send_command(f, FOLLOWER_LOG))
+        return;
+    f->log_until = f->store_rev;
+    f->gaps++;
+}
+
+/* A load is to come that will jump over any gap. */
+static bool load_ahead(const struct follower *f)
+{
+    return f->reload || (f->waiting[FOLLOWER_LOAD] && strcmp(f->cursor, "0") == 0);
 }
 
 static bool able(const struct follower *f)
@@ -72,10 +80,17 @@ static bool able(const struct follower *f)
 /* Begins what is due: a load, but not before the servers have asserted. */
 static void go_on(struct follower *f, int64_t now_ms)
 {
-    if (!able(f) || !f->reload || f->waiting[FOLLOWER_LOAD] || !recovery_settled(&f->recovery, now_ms))
+    bool settled = recovery_settled(&f->recovery, now_ms);
+    if (f->claims_missed && f->groups.by_name.count > 0) {
+        f->claims_missed = false;
+        f->reload = true;
+    }
+    if (!settled || !able(f) || !f->reload || f->waiting[FOLLOWER_LOAD] || now_ms < f->retry_ms)
+        return;
+    if (!ask_load(f, SPAN("0")))
         return;
     f->reload = false;
-    ask_load(f, SPAN("0"));
+    roster_load_begin(&f->roster);
 }
 
 void follower_want(struct follower *f, int64_t now_ms)
@@ -100,8 +115,9 @@ void follower_connected(struct follower *f, bool connected, int64_t now_ms)
 void follower_subscribed(struct follower *f, bool subscribed, int64_t now_ms)
 {
     f->subscribed = subscribed;
-    /* What was published meanwhile stands in the log. */
-    if (subscribed && f->connected && f->roster.epoch[0])
+    /* What was published meanwhile stands in the log, but for changes of claims. */
+    f->claims_missed |= subscribed && (f->roster.loaded || f->roster.loading);
+    if (subscribed && f->connected && f->epoch[0] && !load_ahead(f))
         ask_log(f);
     go_on(f, now_ms);
 }
@@ -132,7 +148,7 @@ static void apply(struct follower *f, const struct change *c)
 
 static bool same_epoch(const struct follower *f, struct span epoch)
 {
-    return f->roster.epoch[0] && span_equal(epoch, span_of(f->roster.epoch));
+    return f->epoch[0] && span_equal(epoch, span_of(f->epoch));
 }
 
 /* In order: now. Beyond a gap: the log has it and what is missing. */
@@ -146,7 +162,7 @@ static void take_change(struct follower *f, const struct change *c)
         apply(f, c);
         return;
     }
-    if (f->waiting[FOLLOWER_LOG])
+    if (f->waiting[FOLLOWER_LOG] || load_ahead(f))
         f->missed = true;
     else
         ask_log(f);
@@ -175,6 +191,8 @@ static void take_update(struct follower *f, struct span payload, int64_t now_ms)
         take_by_hand(f, &event.change, now_ms);
     else if (ours && same_epoch(f, event.epoch))
         take_change(f, &event.change);
+    else if (ours)
+        f->missed = true;
     event_finish(&event);
 }
 
@@ -185,7 +203,10 @@ static void take_regroup(struct follower *f, struct span payload)
     if (control_read(payload, groups, &control) < 0)
         return;
     struct roster_user *u = roster_get(&f->roster, control.user);
-    if (span_equal(control.cmd, SPAN("groups")) && control.db == f->store->db && u) {
+    bool ours = span_equal(control.cmd, SPAN("groups")) && control.db == f->store->db;
+    /* A change before it is still to come, and would undo it. */
+    f->claims_missed |= ours && f->roster.rev < f->store_rev;
+    if (ours && u) {
         bytes_auto before = BYTES_INIT;
         bytes_append_span(&before, roster_user_groups(u));
         u = roster_regroup(&f->roster, control.user, groups, control.group_count);
@@ -207,12 +228,13 @@ void follower_message(struct follower *f, struct span channel, struct span paylo
 
 static void meet_epoch(struct follower *f, const struct store_state *state, int64_t now_ms)
 {
-    bool another = recovery_epoch(&f->recovery, state->epoch, now_ms);
-    if (!f->roster.epoch[0] || !another)
+    recovery_epoch(&f->recovery, state->epoch, now_ms);
+    if (!f->epoch[0] || same_epoch(f, state->epoch) ||
+        span_copy(state->epoch, f->epoch, sizeof(f->epoch)) < 0)
         return;
-    if (span_copy(state->epoch, f->roster.epoch, sizeof(f->roster.epoch)) < 0)
-        return;
+    f->roster.epoch[0] = '\0';
     f->roster.rev = f->store_rev = state->rev;
+    roster_forget_revisions(&f->roster);
     f->behind_ms = 0;
     f->reload = true;
     f->hooks->restarted(f->arg, state->rev);
@@ -265,6 +287,20 @@ static void tell_gone(void *arg, const struct roster_user *u)
     told->f->hooks->changed(told->f->arg, &c, roster_user_groups(u));
 }
 
+/* Returns whether viewers are to be told of it. */
+static bool load_change(struct follower *f, const struct change *c)
+{
+    bytes_auto before = BYTES_INIT;
+    const struct roster_user *u = roster_get(&f->roster, c->user);
+    if (u)
+        bytes_append_span(&before, roster_user_groups(u));
+    bool news = roster_load_user(&f->roster, c);
+    u = roster_get(&f->roster, c->user);
+    if (!news && u && f->roster.loaded && !span_equal(bytes_span(&before), roster_user_groups(u)))
+        f->hooks->regrouped(f->arg, NULL, roster_user_id(u), bytes_span(&before), roster_user_groups(u));
+    return news && f->roster.loaded;
+}
+
 static void load_one(struct follower *f, const struct load_user *user, int64_t timestamp_ms)
 {
     struct span groups[GROUPS_MAX];
@@ -274,59 +310,69 @@ static void load_one(struct follower *f, const struct load_user *user, int64_t t
         .rev = user->rev,
         .timestamp_ms = timestamp_ms,
         .last_seen_ms = user->last_seen_ms,
-        .device = user->device,
+        .device = user->device.len <= DEVICE_ID_MAX ? user->device : SPAN_NONE,
         .reason = SPAN("recovered"),
         .groups = groups,
     };
+    if (!user_id_valid(c.user))
+        return;
     void *json = groups_read(user->groups, groups, &c.group_count);
-    if (user_id_valid(c.user) && c.device.len <= DEVICE_ID_MAX && roster_load_user(&f->roster, &c) &&
-        f->roster.loaded) {
-        const struct roster_user *u = roster_get(&f->roster, c.user);
+    if (load_change(f, &c)) {
         c.rev = f->roster.rev;
-        f->hooks->changed(f->arg, &c, roster_user_groups(u));
+        f->hooks->changed(f->arg, &c, roster_user_groups(roster_get(&f->roster, c.user)));
     }
     groups_read_finish(json);
 }
 
 /* The first page sets the revision from which on changes count. */
-static void load_starts(struct follower *f, const struct load_answer *answer)
+static void load_starts(struct follower *f, const struct store_state *state)
 {
-    if (!f->roster.loaded || !same_epoch(f, answer->state.epoch) || answer->state.rev > f->roster.rev) {
-        span_copy(answer->state.epoch, f->roster.epoch, sizeof(f->roster.epoch));
-        f->roster.rev = answer->state.rev;
-    }
+    if (!f->epoch[0])
+        span_copy(state->epoch, f->epoch, sizeof(f->epoch));
+    if (state->rev > f->roster.rev)
+        f->roster.rev = state->rev;
     if (f->store_rev < f->roster.rev)
         f->store_rev = f->roster.rev;
-    roster_load_begin(&f->roster);
+    f->load_rev = state->rev;
+    f->roster.epoch[0] = '\0';
 }
 
 static void load_ends(struct follower *f, int64_t now_ms)
 {
     struct told_gone told = {f, redis_time_at(f->time, now_ms)};
     bool first = !f->roster.loaded;
-    roster_load_end(&f->roster, tell_gone, &told);
+    roster_load_end(&f->roster, f->load_rev, tell_gone, &told);
+    span_copy(span_of(f->epoch), f->roster.epoch, sizeof(f->roster.epoch));
     f->loads++;
-    if (first)
-        f->hooks->restarted(f->arg, f->roster.rev);
+    /* Differences were told under the present revision: who has seen it need not have seen them. */
+    f->hooks->restarted(f->arg, f->roster.rev + !first);
+    if (f->missed)
+        ask_log(f);
     f->hooks->ready(f->arg);
+}
+
+static void load_later(struct follower *f, int64_t retry_ms)
+{
+    f->reload = true;
+    f->retry_ms = retry_ms;
 }
 
 static void load_answer(struct follower *f, const struct redisReply *reply, int64_t now_ms)
 {
     struct load_answer answer;
+    bool first = strcmp(f->cursor, "0") == 0;
     int result = store_read_load(reply, &answer);
     f->text = result == STORE_NOSCRIPT;
-    if (result < 0) {
-        f->reload = true;
+    /* Without an epoch Redis was emptied and nobody has come yet: that is no roster. */
+    if (result < 0 || answer.state.epoch.len == 0) {
+        load_later(f, result == STORE_NOSCRIPT ? now_ms : now_ms + RETRY_MS);
         return;
     }
-    bool first = strcmp(f->cursor, "0") == 0;
-    if (f->reload || (!first && !same_epoch(f, answer.state.epoch))) {
-        f->reload = true;
+    meet_epoch(f, &answer.state, now_ms);
+    if (f->reload)
         return;
-    }
     if (first)
-        load_starts(f, &answer);
+        load_starts(f, &answer.state);
     for (size_t i = 0; i < answer.count; i++) {
         struct load_user user;
         load_user(&answer, i, &user);
@@ -334,8 +380,8 @@ static void load_answer(struct follower *f, const struct redisReply *reply, int6
     }
     if (span_equal(answer.cursor, SPAN("0")))
         load_ends(f, now_ms);
-    else
-        ask_load(f, answer.cursor);
+    else if (!ask_load(f, answer.cursor))
+        load_later(f, now_ms + RETRY_MS);
 }
 
 /* The log no longer reaches back to what is missing. */
@@ -345,32 +391,38 @@ static void load_instead(struct follower *f)
     f->missed = false;
 }
 
+/* Whether the log goes on where the roster stands. */
+static bool take_logged(struct follower *f, uint64_t rev, struct span text)
+{
+    struct event event;
+    if (rev <= f->roster.rev)
+        return true;
+    if (event_read(text, &event) < 0)
+        return false;
+    bool next = rev == f->roster.rev + 1 && event.change.rev == rev && same_epoch(f, event.epoch);
+    if (next)
+        apply(f, &event.change);
+    event_finish(&event);
+    return next;
+}
+
 static void log_answer(struct follower *f, const struct redisReply *reply)
 {
     size_t count = reply_count(reply);
+    bool missed = f->missed;
     f->missed = false;
     for (size_t i = 0; i < count; i++) {
         struct span text;
-        struct event event;
         uint64_t rev;
-        if (log_entry(reply, i, &rev, &text) < 0 || event_read(text, &event) < 0) {
-            load_instead(f);
-            return;
-        }
-        bool next = event.change.rev == f->roster.rev + 1 && same_epoch(f, event.epoch);
-        bool old = event.change.rev <= f->roster.rev;
-        if (next)
-            apply(f, &event.change);
-        event_finish(&event);
-        if (!next && !old) {
+        if (log_entry(reply, i, &rev, &text) < 0 || !take_logged(f, rev, text)) {
             load_instead(f);
             return;
         }
     }
-    if (count == LOG_PAGE || (f->missed && f->roster.rev < f->store_rev))
-        ask_log(f);
-    else if (count == 0 && f->roster.rev < f->store_rev)
+    if (count < LOG_PAGE && f->roster.rev < f->log_until)
         load_instead(f);
+    else if (count == LOG_PAGE || (missed && f->roster.rev < f->store_rev))
+        ask_log(f);
 }
 
 static void group_differs(void *arg, struct group *group, struct span user)
@@ -454,7 +506,8 @@ void follower_answer(struct follower *f, enum follower_tag tag, const struct red
 
 void follower_tick(struct follower *f, int64_t now_ms)
 {
-    if (able(f) && f->behind_ms && now_ms - f->behind_ms >= DEAF_AFTER_MS && f->roster.rev < f->store_rev) {
+    if (able(f) && f->behind_ms && now_ms - f->behind_ms >= DEAF_AFTER_MS && f->roster.rev < f->store_rev &&
+        !load_ahead(f)) {
         f->behind_ms = now_ms;
         f->deaf |= ++f->silent_fills >= DEAF_FILLS;
         ask_log(f);

@@ -22,7 +22,7 @@ struct follower_hooks {
     /* Something viewers are to be told: a change of state (rev > 0), or one published by hand (rev 0).
      * `claims`: the groups the user claims, as in interest.h. */
     void (*changed)(void *arg, const struct change *change, struct span claims);
-    /* Revisions before this one can't be served any more (loaded, or another epoch). */
+    /* Who knows only revisions before this one can't be served any more (loaded, or another epoch). */
     void (*restarted)(void *arg, uint64_t rev);
     /* The first load is done, or a watched group was read: waiting viewers may begin. */
     void (*ready)(void *arg);
@@ -42,12 +42,17 @@ struct follower {
     struct roster roster;
     struct groups groups;
     struct recovery recovery;
-    bool wanted; /* somebody watches */
+    char epoch[EPOCH_MAX]; /* whose changes are taken; empty: none yet */
+    bool wanted;           /* somebody watches */
     bool connected, subscribed;
     bool waiting[FOLLOWER_TAGS];
     bool text;                         /* the load script must go as text */
     bool reload;                       /* a load is due */
+    int64_t retry_ms;                  /* but not before this */
+    uint64_t load_rev;                 /* of the first page of the load under way */
     bool missed;                       /* changes were seen beyond a gap: ask the log once more */
+    bool claims_missed;                /* claims may have changed unheard: no log has that */
+    uint64_t log_until;                /* the log must reach so far, when asked */
     uint64_t store_rev;                /* the highest revision heard of in this epoch */
     int64_t behind_ms;                 /* since when the roster is behind it; 0: it is not */
     uint8_t silent_fills;              /* times the log had what the subscription never brought, in a row */

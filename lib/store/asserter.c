@@ -93,11 +93,11 @@ void asserter_flush(struct asserter *a, int64_t now_ms)
     if (!a->registered || a->waiting[ASSERTER_BATCH] || now_ms < a->retry_ms)
         return;
     int64_t offset_ms = redis_time_at(a->time, now_ms) - now_ms;
-    size_t count = ledger_take(a->ledger, offset_ms, span_of(a->drain_text), a->ops);
-    if (count == 0)
+    a->op_count = ledger_take(a->ledger, offset_ms, span_of(a->drain_text), a->ops);
+    if (a->op_count == 0)
         return;
     bytes_reset(&a->command);
-    store_apply(a->store, a->config.ttl_ms, a->config.grace_ms, a->ops, count, a->text[ASSERTER_BATCH],
+    store_apply(a->store, a->config.ttl_ms, a->config.grace_ms, a->ops, a->op_count, a->text[ASSERTER_BATCH],
                 &a->command);
     if (!send_command(a, ASSERTER_BATCH, now_ms))
         ledger_lost(a->ledger);
@@ -107,14 +107,14 @@ static void say_audit(struct asserter *a, int64_t now_ms)
 {
     bytes_reset(&a->command);
     store_audit(a->store, span_of(a->cursor), AUDIT_PAGE, a->text[ASSERTER_AUDIT], &a->command);
-    send_command(a, ASSERTER_AUDIT, now_ms);
+    a->audit = send_command(a, ASSERTER_AUDIT, now_ms) ? AUDIT_RUNNING : AUDIT_DUE;
 }
 
 /* After the living are asserted, look for the dead; when their ends have arrived too, all stands. */
 static void go_on_asserting(struct asserter *a, int64_t now_ms)
 {
-    if (a->audit == AUDIT_DUE && a->ledger->asserting == 0 && !a->waiting[ASSERTER_AUDIT]) {
-        a->audit = AUDIT_RUNNING;
+    bool able = a->registered && !a->waiting[ASSERTER_AUDIT] && now_ms >= a->retry_ms;
+    if (able && a->audit == AUDIT_DUE && a->ledger->asserting == 0) {
         snprintf(a->cursor, sizeof(a->cursor), "0");
         say_audit(a, now_ms);
     }
@@ -191,6 +191,11 @@ static void batch_answer(struct asserter *a, const struct redisReply *reply, int
         return;
     }
     take_state(a, ASSERTER_BATCH, &answer.state, now_ms);
+    if (answer.outcomes.len != a->op_count) {
+        ledger_lost(a->ledger);
+        a->retry_ms = now_ms + RETRY_MS;
+        return;
+    }
     for (size_t i = 0; i < answer.outcomes.len; i++)
         a->hooks->outcome(a->arg, answer.outcomes.data[i]);
     ledger_answered(a->ledger, answer.outcomes, now_ms);
@@ -212,8 +217,10 @@ static void disown_page(struct asserter *a, const struct audit_answer *answer)
 static void audit_answer(struct asserter *a, const struct redisReply *reply, int64_t now_ms)
 {
     struct audit_answer answer;
-    if (!usable(a, ASSERTER_AUDIT, store_read_audit(reply, &answer), reply)) {
+    int result = store_read_audit(reply, &answer);
+    if (!usable(a, ASSERTER_AUDIT, result, reply)) {
         a->audit = AUDIT_DUE;
+        a->retry_ms = result == STORE_NOSCRIPT ? a->retry_ms : now_ms + RETRY_MS;
         return;
     }
     if (a->audit != AUDIT_RUNNING)

@@ -51,7 +51,7 @@ struct asserter {
     bool waiting[ASSERTER_TAGS];
     int64_t sent_ms[ASSERTER_TAGS];
     int64_t node_ms;  /* when to register next */
-    int64_t retry_ms; /* batches rest until then, after an error answer */
+    int64_t retry_ms; /* batches and audits rest until then, after an error answer */
     char epoch[EPOCH_MAX];
     char asserted[EPOCH_MAX];
     enum { AUDIT_NONE, AUDIT_DUE, AUDIT_RUNNING, AUDIT_ENDING } audit;
@@ -59,6 +59,7 @@ struct asserter {
     char drain_text[24];
     struct bytes command;
     struct session_op ops[LEDGER_BATCH_MAX];
+    size_t op_count; /* of the batch under way */
 };
 
 void asserter_init(struct asserter *a, const struct asserter_config *config, struct store *store,

@@ -52,12 +52,16 @@ static void begin_phase(struct mender *m, enum mender_phase phase)
     m->phase = phase;
     strcpy(m->cursor, "0");
     m->left = SPAN_NONE;
+    m->suspect = false;
 }
 
 static void write_scan(struct mender *m)
 {
     bytes_auto pattern = BYTES_INIT;
-    keys_pattern(m->store->prefix, &pattern);
+    if (m->passes % MENDER_META_EVERY == 0)
+        keys_pattern(m->store->prefix, &pattern);
+    else
+        keys_user_pattern(m->store->prefix, USER_KEY_PRESENCE, &pattern);
     resp_begin(&m->command, 6);
     resp_text(&m->command, "SCAN");
     resp_text(&m->command, m->cursor);
@@ -79,26 +83,55 @@ static void write_zscan(struct mender *m)
     resp_integer(&m->command, MENDER_PAGE);
 }
 
-static void write_repair(struct mender *m)
+/* The next users of the page. */
+static size_t cut_batch(struct mender *m, struct span users[MENDER_BATCH])
 {
-    struct span users[MENDER_BATCH], rest_of = m->left;
+    struct span rest_of = m->left;
     size_t count = 0;
     while (rest_of.len > 0 && count < MENDER_BATCH)
         users[count++] = span_split(&rest_of, SEPARATOR);
     m->batch = m->left.len - rest_of.len;
-    store_repair(m->store, m->config.ttl_ms, users, count, m->text, &m->command);
+    return m->batch_count = count;
+}
+
+static void write_exists(struct mender *m, const struct span *users, size_t count)
+{
+    resp_begin(&m->command, 1 + count);
+    resp_text(&m->command, "EXISTS");
+    for (size_t i = 0; i < count; i++) {
+        bytes_auto key = BYTES_INIT;
+        keys_user(m->store->prefix, USER_KEY_PRESENCE, users[i], &key);
+        resp_arg(&m->command, bytes_span(&key));
+    }
+}
+
+static void write_batch(struct mender *m)
+{
+    struct span users[MENDER_BATCH];
+    size_t count = cut_batch(m, users);
+    m->command_kind = m->phase == MENDER_INDEX && !m->suspect ? MENDER_ASKS_KEYS : MENDER_ASKS_REPAIR;
+    if (m->command_kind == MENDER_ASKS_KEYS)
+        write_exists(m, users, count);
+    else
+        store_repair(m->store, m->config.ttl_ms, users, count, m->text, &m->command);
+}
+
+static void write_page(struct mender *m)
+{
+    m->command_kind = MENDER_ASKS_PAGE;
+    if (m->phase == MENDER_KEYS)
+        write_scan(m);
+    else
+        write_zscan(m);
 }
 
 static void send_next(struct mender *m, int64_t now_ms)
 {
     bytes_reset(&m->command);
-    m->repairing = m->left.len > 0;
-    if (m->repairing)
-        write_repair(m);
-    else if (m->phase == MENDER_KEYS)
-        write_scan(m);
+    if (m->left.len > 0)
+        write_batch(m);
     else
-        write_zscan(m);
+        write_page(m);
     if (m->hooks->send(m->arg, bytes_span(&m->command)) < 0) {
         m->next_ms = now_ms + RETRY_MS;
         return;
@@ -164,6 +197,24 @@ static int take_page(struct mender *m, const struct redisReply *reply)
     return 0;
 }
 
+static void batch_done(struct mender *m)
+{
+    m->left.data += m->batch;
+    m->left.len -= m->batch;
+    m->suspect = false;
+}
+
+static int take_keys(struct mender *m, const struct redisReply *reply)
+{
+    if (reply_is_error(reply))
+        return -1;
+    if (reply_integer(reply, -1) == (int64_t)m->batch_count)
+        batch_done(m);
+    else
+        m->suspect = true;
+    return 0;
+}
+
 /* A batch that Redis refuses is left out: the next pass meets it again. */
 static int take_repair(struct mender *m, const struct redisReply *reply)
 {
@@ -172,11 +223,19 @@ static int take_repair(struct mender *m, const struct redisReply *reply)
     m->text = result == STORE_NOSCRIPT;
     if (result == STORE_NOSCRIPT)
         return 0;
-    m->left.data += m->batch;
-    m->left.len -= m->batch;
+    batch_done(m);
     for (size_t i = 0; result == 0 && i < answer.outcomes.len; i++)
         m->hooks->mended(m->arg, answer.outcomes.data[i]);
     return result;
+}
+
+static int take(struct mender *m, const struct redisReply *reply)
+{
+    switch (m->command_kind) {
+    case MENDER_ASKS_PAGE: return take_page(m, reply);
+    case MENDER_ASKS_KEYS: return take_keys(m, reply);
+    default: return take_repair(m, reply);
+    }
 }
 
 void mender_answer(struct mender *m, const struct redisReply *reply, int64_t now_ms)
@@ -186,6 +245,6 @@ void mender_answer(struct mender *m, const struct redisReply *reply, int64_t now
     m->waiting = false;
     int64_t pause = (now_ms - m->sent_ms) * REST_FACTOR;
     m->next_ms = now_ms + (pause < REST_MIN_MS ? REST_MIN_MS : pause > REST_MAX_MS ? REST_MAX_MS : pause);
-    if ((m->repairing ? take_repair(m, reply) : take_page(m, reply)) < 0)
+    if (take(m, reply) < 0)
         rest(m, now_ms);
 }

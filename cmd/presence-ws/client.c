@@ -31,6 +31,7 @@ struct client {
     struct watcher *watcher;
     struct bytes *part; /* a message that arrives in pieces; NULL: none */
     int64_t heard_ms;
+    int64_t ponged_ms;  /* the last pong, or the beginning */
     int64_t pinged_ms;  /* a ping waits for its answer since; 0: none */
     int64_t expires_ms; /* of the token; 0: never */
     int64_t release_ms; /* a kept beat goes then; 0: none */
@@ -156,7 +157,7 @@ static void break_rule(struct client *c, unsigned code, const char *reason)
 bool client_write(struct client *c, const struct feed_piece *piece, bool *ret_full)
 {
     enum websocket_written written = WEBSOCKET_GONE;
-    if (!c->closing && piece->first_byte)
+    if (!c->closing && piece->fragment)
         written = websocket_write_frame(c->ws, piece->first_byte, piece->parts, piece->count);
     else if (!c->closing)
         written = websocket_write(c->ws, piece->parts[0]);
@@ -169,19 +170,39 @@ static int64_t soonest(int64_t a, int64_t b)
     return b > 0 && b < a ? b : a;
 }
 
-static int64_t next_due(const struct client *c)
+static bool beats_by_pong(const struct client *c)
+{
+    return c->session && c->server->config.refresh_on_pong;
+}
+
+/* A pong that is a heartbeat must come within the TTL. */
+static int64_t ping_interval(const struct config *config)
+{
+    int64_t bound_ms = config->policy.ttl_ms * 3 / 4;
+    return config->refresh_on_pong && config->ping_interval_ms > bound_ms ? bound_ms
+                                                                          : config->ping_interval_ms;
+}
+
+/* When to ping, or to give up. A phone may talk all the time, but only its pongs are heartbeats. */
+static int64_t check_due(const struct client *c)
 {
     const struct config *config = &c->server->config;
-    int64_t due_ms = INT64_MAX;
-    if (config->ping_interval_ms > 0)
-        due_ms =
-            c->pinged_ms ? c->pinged_ms + config->pong_timeout_ms : c->heard_ms + config->ping_interval_ms;
+    if (config->ping_interval_ms == 0)
+        return INT64_MAX;
+    if (c->pinged_ms)
+        return (c->heard_ms > c->pinged_ms ? c->heard_ms : c->pinged_ms) + config->pong_timeout_ms;
+    return (beats_by_pong(c) ? c->ponged_ms : c->heard_ms) + ping_interval(config);
+}
+
+static int64_t next_due(const struct client *c)
+{
+    int64_t due_ms = check_due(c);
     due_ms = soonest(due_ms, c->expires_ms);
     due_ms = soonest(due_ms, c->release_ms);
     return c->watcher ? soonest(due_ms, watcher_stuck_at(c->server, c->watcher)) : due_ms;
 }
 
-static void schedule(struct client *c)
+void client_schedule(struct client *c)
 {
     int64_t due_ms = next_due(c);
     if (due_ms != INT64_MAX && !c->closing)
@@ -198,16 +219,12 @@ static void give_up(struct client *c, struct metric *counter)
 
 static void check_alive(struct client *c, int64_t now_ms)
 {
-    const struct config *config = &c->server->config;
-    if (config->ping_interval_ms == 0)
+    if (now_ms < check_due(c))
         return;
     if (c->pinged_ms) {
-        if (now_ms - c->pinged_ms >= config->pong_timeout_ms)
-            give_up(c, &counters.dropped_silent);
+        give_up(c, &counters.dropped_silent);
         return;
     }
-    if (now_ms - c->heard_ms < config->ping_interval_ms)
-        return;
     c->pinged_ms = now_ms;
     websocket_ping(c->ws);
 }
@@ -234,7 +251,7 @@ static void on_timer(struct wheel_timer *timer, int64_t now_ms)
         return;
     }
     check_alive(c, now_ms);
-    schedule(c);
+    client_schedule(c);
 }
 
 static void say_hello(struct client *c)
@@ -288,7 +305,7 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
     struct client *c = mem_zalloc(sizeof(*c));
     c->server = s;
     c->ws = ws;
-    c->heard_ms = loop_now_ms(s->loop);
+    c->heard_ms = c->ponged_ms = loop_now_ms(s->loop);
     c->role = (uint8_t)request->token.role;
     c->encoding = (uint8_t)request->encoding;
     c->speaks_v1 = request->speaks_v1;
@@ -304,7 +321,7 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
         open_session(c, request);
     else if (s->config.policy.enabled)
         c->watcher = watcher_create(s, c, request);
-    schedule(c);
+    client_schedule(c);
     return c;
 }
 
@@ -325,7 +342,7 @@ static void beat(struct client *c, struct span metadata)
         store_dirty(s);
     } else if (c->release_ms == 0) {
         c->release_ms = release_ms;
-        schedule(c);
+        client_schedule(c);
     }
 }
 
@@ -456,7 +473,8 @@ static void on_received(void *owner, struct span piece, bool first, bool final, 
 {
     struct client *c = owner;
     c->heard_ms = loop_now_ms(c->server->loop);
-    c->pinged_ms = 0;
+    if (!beats_by_pong(c))
+        c->pinged_ms = 0;
     if (c->closing)
         return;
     if (first) {
@@ -477,9 +495,9 @@ static void on_received(void *owner, struct span piece, bool first, bool final, 
 static void on_pong(void *owner)
 {
     struct client *c = owner;
-    c->heard_ms = loop_now_ms(c->server->loop);
+    c->heard_ms = c->ponged_ms = loop_now_ms(c->server->loop);
     c->pinged_ms = 0;
-    if (c->session && c->server->config.refresh_on_pong)
+    if (beats_by_pong(c))
         beat(c, SPAN_NONE);
 }
 

@@ -113,6 +113,8 @@ size_t clients_drain(struct server *s, size_t most);
 void client_kick(struct server *s, struct client *c);
 void client_close(struct server *s, struct client *c, unsigned code, const char *reason,
                   const char *session_reason);
+/* Something with a deadline has begun: plans the next look at the client. */
+void client_schedule(struct client *c);
 /* Sends to a client; false when it is gone. *ret_full: wait for writable. */
 bool client_write(struct client *c, const struct feed_piece *piece, bool *ret_full);
 

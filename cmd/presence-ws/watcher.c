@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "counters.h"
+#include "presence/regroup.h"
 #include "server.h"
 #include "wire/codec.h"
 #include "wire/control.h"
@@ -22,7 +23,7 @@ struct watcher {
     bool of_phone;
     bool active;       /* has a view that is kept up to date */
     bool waiting;      /* for the roster or a group */
-    bool again;        /* a new view is due when the snapshot under way is through */
+    bool again;        /* a new view is due when it can be sent */
     bool full;         /* the socket takes nothing */
     int64_t full_ms;   /* since when */
     int64_t strike_ms; /* when it last fell behind; 0: never */
@@ -96,15 +97,20 @@ static void begin(struct server *s, struct watcher *w)
     set_since(w, SPAN_NONE, 0);
 }
 
+static bool can_send(const struct watcher *w)
+{
+    return !w->full && !viewer_in_message(&w->viewer);
+}
+
 /* A new view, as soon as it can be: not in the middle of a message, and not before what it needs is known. */
 static void view_anew(struct server *s, struct watcher *w)
 {
-    if (viewer_in_message(&w->viewer)) {
+    if (!can_send(w)) {
         w->again = true;
         return;
     }
     if (!can_begin(s, w)) {
-        w->active = false;
+        w->active = w->again = false;
         w->waiting = true;
         follower_want(&s->follower, clock_mono_ms());
         follower_read_groups(&s->follower, clock_mono_ms());
@@ -143,17 +149,24 @@ static bool send_next(struct server *s, struct watcher *w)
         return false;
     }
     metric_add(&counters.updates_sent, 1);
-    if (w->full)
+    if (w->full) {
         w->full_ms = loop_now_ms(s->loop);
+        client_schedule(w->client);
+    }
     return !w->full;
 }
 
+/* What a new view will tell need not be told before it. */
 static void pump(struct server *s, struct watcher *w)
 {
-    while (w->active && !w->full && send_next(s, w))
-        continue;
-    if (w->again && !viewer_in_message(&w->viewer))
-        view_anew(s, w);
+    while (w->active && !w->full) {
+        if (w->again && can_send(w)) {
+            view_anew(s, w);
+            return;
+        }
+        if (!send_next(s, w))
+            return;
+    }
 }
 
 void watcher_writable(struct server *s, struct watcher *w)
@@ -223,51 +236,22 @@ static void on_ready(void *arg)
     }
 }
 
-static void tell_difference(struct server *s, struct watcher *w, const struct roster_user *u, bool seen)
-{
-    if (viewer_pending_about(&w->viewer, &s->feed, roster_user_id(u))) {
-        view_anew(s, w);
-        return;
-    }
-    struct change c = {
-        .user = roster_user_id(u),
-        .online = seen,
-        .rev = s->follower.roster.rev,
-        .timestamp_ms = redis_time_at(&s->time, clock_mono_ms()),
-        .last_seen_ms = u->last_seen_ms,
-        .device = roster_user_device(u),
-        .reason = seen ? SPAN("joined_group") : SPAN("left_group"),
-    };
-    feed_put(&s->feed, &c, roster_user_groups(u), &w->viewer);
-    tell_soon(s);
-}
-
-static bool saw(const struct watcher *w, struct group *group, struct span user, struct span before)
-{
-    if (group)
-        group_flip(group, user);
-    bool seen = interest_sees(w->viewer.interest, user, before);
-    if (group)
-        group_flip(group, SPAN_NONE);
-    return seen;
-}
-
 static void on_regrouped(void *arg, struct group *group, struct span user, struct span before,
                          struct span now)
 {
     struct server *s = arg;
-    const struct roster_user *u = roster_get(&s->follower.roster, user);
-    feed_mark_regrouped(&s->feed);
-    struct list *at = s->watchers.next;
-    while (at != &s->watchers) {
+    const struct regrouping regrouping = {group, user, before, now};
+    int64_t now_ms = redis_time_at(&s->time, clock_mono_ms());
+    for (struct list *at = s->watchers.next; at != &s->watchers; at = at->next) {
         struct watcher *w = watcher_at(at);
-        at = at->next;
-        if (!w->active || !interest_by_group(w->viewer.interest) ||
-            (group && !interest_names(w->viewer.interest, group)))
+        if (!w->active || w->again)
             continue;
-        bool sees = interest_sees(w->viewer.interest, user, now);
-        if (u && sees != saw(w, group, user, before))
-            tell_difference(s, w, u, sees);
+        enum regroup_result result =
+            viewer_regroup(&w->viewer, &s->feed, &s->follower.roster, &regrouping, now_ms);
+        /* Later, and once: many may join with this user. */
+        w->again = result == REGROUP_ANEW;
+        if (result != REGROUP_NOTHING)
+            tell_soon(s);
     }
 }
 

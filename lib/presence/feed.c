@@ -18,7 +18,7 @@ void feed_init(struct feed *f, const struct feed_codec *codec, size_t entries, s
     while (f->capacity < entries)
         f->capacity *= 2;
     f->entries = mem_array(f->capacity, sizeof(*f->entries));
-    f->lane_size = lane_bytes;
+    f->lane_size = lane_bytes > FEED_LANE_MIN ? lane_bytes : FEED_LANE_MIN;
 }
 
 static void snapshot_release(struct snapshot *s)
@@ -31,8 +31,8 @@ static void snapshot_release(struct snapshot *s)
 
 static void evict(struct feed *f)
 {
-    struct feed_entry *e = entry_at(f, f->tail++);
-    if (e->change.rev > f->evicted_rev)
+    struct feed_entry *e = entry_at(f, f->tail);
+    if (f->tail++ >= f->restarted && e->change.rev > f->evicted_rev)
         f->evicted_rev = e->change.rev;
     free(e->text);
     e->text = NULL;
@@ -55,16 +55,17 @@ void feed_finish(struct feed *f)
 void feed_restart(struct feed *f, uint64_t rev)
 {
     f->evicted_rev = rev;
-    f->regrouped = f->head;
+    f->restarted = f->head;
     for (int i = 0; i < FEED_ENCODINGS; i++) {
         snapshot_release(f->shared[i]);
         f->shared[i] = NULL;
     }
 }
 
-void feed_mark_regrouped(struct feed *f)
+/* From outside, like all texts of a change, but of no known length. */
+static struct span bounded(struct span text)
 {
-    f->regrouped = f->head;
+    return text.len <= FEED_TEXT_MAX ? text : SPAN_NONE;
 }
 
 static struct span own(char **to, struct span text)
@@ -79,13 +80,13 @@ static struct span own(char **to, struct span text)
 static void entry_fill(struct feed_entry *e, const struct change *c, struct span claims,
                        const struct viewer *only)
 {
-    char *to = e->text =
-        mem_alloc(c->user.len + c->device.len + c->reason.len + c->node.len + claims.len + 1);
+    struct span reason = bounded(c->reason), node = bounded(c->node);
+    char *to = e->text = mem_alloc(c->user.len + c->device.len + reason.len + node.len + claims.len + 1);
     e->change = *c;
     e->change.user = own(&to, c->user);
     e->change.device = own(&to, c->device);
-    e->change.reason = own(&to, c->reason);
-    e->change.node = own(&to, c->node);
+    e->change.reason = own(&to, reason);
+    e->change.node = own(&to, node);
     e->claims = own(&to, claims);
     e->change.groups = NULL;
     e->change.group_count = 0;
@@ -108,7 +109,9 @@ static void encode(struct feed *f, int encoding, struct feed_entry *e)
     bytes_reset(&f->scratch);
     f->codec->update(encoding, &e->change, &f->scratch);
     uint64_t at = lane_place(f, lane, f->scratch.len), end = at + f->scratch.len;
-    /* The new bytes take the place of the oldest. */
+    /* The new bytes take the place of the oldest that is left. */
+    if (lane->first < f->tail)
+        lane->first = f->tail;
     while (lane->first < f->head && entry_at(f, lane->first)->at[encoding] + f->lane_size < end)
         lane->first++;
     memcpy(lane->ring + at % f->lane_size, f->scratch.data, f->scratch.len);
@@ -117,7 +120,7 @@ static void encode(struct feed *f, int encoding, struct feed_entry *e)
     lane->head = end;
 }
 
-void feed_put(struct feed *f, const struct change *change, struct span claims, const struct viewer *only)
+void feed_put(struct feed *f, const struct change *change, struct span claims, struct viewer *only)
 {
     if (f->head - f->tail == f->capacity)
         evict(f);
@@ -127,7 +130,7 @@ void feed_put(struct feed *f, const struct change *change, struct span claims, c
         encode(f, i, e);
     f->head++;
     if (only)
-        f->regrouped = f->head;
+        only->addressed = true;
 }
 
 /* The first entry that can still be told in this encoding. */
@@ -146,34 +149,33 @@ static void lane_open(struct feed *f, int encoding)
     lane->first = f->head;
 }
 
-static size_t count_seen(const struct roster *r, const struct interest *in)
+static struct roster_user **users_seen(const struct roster *r, const struct interest *in, size_t *ret_count)
 {
+    struct roster_user *u, **seen = mem_array(r->online + 1, sizeof(struct roster_user *));
     size_t at = 0, count = 0;
-    struct roster_user *u;
     while ((u = roster_next(r, &at)))
-        count += interest_sees(in, roster_user_id(u), roster_user_groups(u));
-    return count;
+        if (!in || interest_sees(in, roster_user_id(u), roster_user_groups(u)))
+            seen[count++] = u;
+    *ret_count = count;
+    return seen;
 }
 
+/* in: NULL for the whole roster. */
 static struct snapshot *snapshot_build(struct feed *f, const struct roster *r, int encoding,
                                        const struct interest *in, int64_t now_ms)
 {
     struct snapshot *s = mem_zalloc(sizeof(*s));
-    size_t at = 0, count = in ? count_seen(r, in) : r->online;
-    bool first = true;
-    struct roster_user *u;
+    size_t count;
+    struct roster_user **seen = users_seen(r, in, &count);
     s->holders = 1;
     s->seq = f->head;
     s->rev = r->rev;
     f->codec->snapshot_begin(encoding, count, now_ms, r->rev, span_of(r->epoch), &s->tail);
-    while ((u = roster_next(r, &at))) {
-        if (in && !interest_sees(in, roster_user_id(u), roster_user_groups(u)))
-            continue;
-        f->codec->snapshot_user(encoding, roster_user_id(u), true, u->last_seen_ms, roster_user_device(u),
-                                first, &s->tail);
-        first = false;
-    }
+    for (size_t i = 0; i < count; i++)
+        f->codec->snapshot_user(encoding, roster_user_id(seen[i]), true, seen[i]->last_seen_ms,
+                                roster_user_device(seen[i]), i == 0, &s->tail);
     f->codec->snapshot_end(encoding, count, &s->tail);
+    free(seen);
     return s;
 }
 
@@ -205,6 +207,7 @@ void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, stru
                   int64_t mono_ms)
 {
     viewer_finish(v);
+    feed_forget(f, v);
     lane_open(f, v->encoding);
     v->everyone = interest_is_everyone(v->interest);
     v->snapshot = v->everyone ? snapshot_shared(f, r, v->encoding, now_ms, mono_ms)
@@ -214,18 +217,30 @@ void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, stru
     f->codec->snapshot_head(v->encoding, id, &v->snapshot_head);
 }
 
+/* The first entry beyond that revision; those published by hand have none. */
+static uint64_t first_after(const struct feed *f, uint64_t rev)
+{
+    uint64_t first = f->head, from = f->restarted > f->tail ? f->restarted : f->tail;
+    for (uint64_t seq = f->head; seq > from; seq--) {
+        uint64_t at = entry_at(f, seq - 1)->change.rev;
+        if (at > rev)
+            first = seq - 1;
+        else if (at > 0)
+            break;
+    }
+    return first;
+}
+
 int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, struct span epoch, uint64_t rev)
 {
-    if (!span_equal(epoch, span_of(r->epoch)) || rev > r->rev || rev < f->evicted_rev)
+    if (interest_by_group(v->interest) || epoch.len == 0 || !span_equal(epoch, span_of(r->epoch)) ||
+        rev > r->rev || rev < f->evicted_rev)
         return -1;
-    uint64_t seq = f->head;
-    while (seq > f->tail && (entry_at(f, seq - 1)->change.rev > rev || entry_at(f, seq - 1)->change.rev == 0))
-        seq--;
+    uint64_t seq = first_after(f, rev);
     if (seq < f->head && (!f->lanes[v->encoding].ring || seq < oldest(f, v->encoding)))
         return -1;
-    if (interest_by_group(v->interest) && seq < f->regrouped)
-        return -1;
     viewer_finish(v);
+    feed_forget(f, v);
     lane_open(f, v->encoding);
     v->everyone = interest_is_everyone(v->interest);
     v->cursor = seq;
@@ -240,12 +255,13 @@ bool viewer_pending_about(const struct viewer *v, const struct feed *f, struct s
     return false;
 }
 
-void feed_forget(struct feed *f, const struct viewer *v)
+void feed_forget(struct feed *f, struct viewer *v)
 {
     static const struct viewer nobody;
-    for (uint64_t seq = f->tail; seq < f->head; seq++)
+    for (uint64_t seq = f->tail; v->addressed && seq < f->head; seq++)
         if (entry_at(f, seq)->only == v)
             entry_at(f, seq)->only = &nobody;
+    v->addressed = false;
 }
 
 bool viewer_in_message(const struct viewer *v)
@@ -258,8 +274,7 @@ static void next_of_snapshot(struct viewer *v, struct feed *f, struct feed_piece
     struct snapshot *s = v->snapshot;
     size_t left = s->tail.len - v->snapshot_at, size = left < FEED_PIECE_MAX ? left : FEED_PIECE_MAX;
     bool first = v->snapshot_head.len > 0;
-    ret->first_byte = first ? f->codec->opcode[v->encoding] : 0;
-    ret->count = 0;
+    *ret = (struct feed_piece){.fragment = true, .first_byte = first ? f->codec->opcode[v->encoding] : 0};
     if (first) {
         bytes_reset(&f->scratch);
         bytes_append_span(&f->scratch, bytes_span(&v->snapshot_head));
@@ -333,12 +348,12 @@ static struct span net_key(const void *object)
     return ((const struct net *)object)->last->user;
 }
 
-static size_t gather_nets(const struct viewer *v, const struct feed *f, struct net *nets)
+static size_t gather_nets(const struct viewer *v, const struct feed *f, uint64_t to, struct net *nets)
 {
     struct map by_user;
     size_t count = 0;
     map_init(&by_user, net_key);
-    for (uint64_t seq = v->cursor; seq < f->head; seq++) {
+    for (uint64_t seq = v->cursor; seq < to; seq++) {
         const struct feed_entry *e = entry_at(f, seq);
         if (!concerns(v, e))
             continue;
@@ -356,45 +371,69 @@ static size_t gather_nets(const struct viewer *v, const struct feed *f, struct n
     return count;
 }
 
-static void write_batch(const struct viewer *v, struct feed *f, struct bytes *out)
+static uint64_t last_rev(const struct feed *f, uint64_t from, uint64_t to)
 {
-    struct net *nets = mem_array(f->head - v->cursor, sizeof(*nets));
-    const struct change **told = mem_array(f->head - v->cursor, sizeof(*told));
-    size_t count = gather_nets(v, f, nets), told_count = 0;
     uint64_t rev = 0;
+    for (; from < to; from++)
+        if (entry_at(f, from)->change.rev > rev)
+            rev = entry_at(f, from)->change.rev;
+    return rev;
+}
+
+static void write_batch(const struct viewer *v, struct feed *f, uint64_t to, struct bytes *out)
+{
+    struct net *nets = mem_array(to - v->cursor, sizeof(*nets));
+    const struct change **told = mem_array(to - v->cursor, sizeof(*told));
+    size_t count = gather_nets(v, f, to, nets), told_count = 0;
     for (size_t i = 0; i < count; i++)
         if (nets[i].by_hand || nets[i].changes % 2 == 1)
             told[told_count++] = nets[i].last;
-    for (uint64_t seq = v->cursor; seq < f->head; seq++)
-        if (entry_at(f, seq)->change.rev > rev)
-            rev = entry_at(f, seq)->change.rev;
+    bytes_reset(out);
     if (told_count > 0)
-        f->codec->batch(v->encoding, told, told_count, rev, out);
+        f->codec->batch(v->encoding, told, told_count, last_rev(f, v->cursor, to), out);
     free(told);
     free(nets);
 }
 
+/* The end of the next batch: one frame, so that much is handed out at once. */
+static uint64_t batch_end(const struct viewer *v, const struct feed *f)
+{
+    uint64_t to = v->cursor;
+    size_t size = 0;
+    while (to < f->head && size < FEED_PIECE_MAX)
+        size += entry_at(f, to++)->size[v->encoding];
+    return to;
+}
+
 static struct span next_batch(struct viewer *v, struct feed *f)
 {
-    struct bytes *frame = &f->scratch;
-    if (!v->everyone || f->batch[v->encoding].from != v->cursor || f->batch[v->encoding].to != f->head) {
-        if (v->everyone) {
-            frame = &f->batch[v->encoding].frame;
-            f->batch[v->encoding].from = v->cursor;
-            f->batch[v->encoding].to = f->head;
-        }
-        bytes_reset(frame);
-        write_batch(v, f, frame);
-    } else {
-        frame = &f->batch[v->encoding].frame;
+    struct bytes *frame = v->everyone ? &f->batch[v->encoding].frame : &f->scratch;
+    uint64_t to = f->batch[v->encoding].to;
+    if (!v->everyone || f->batch[v->encoding].from != v->cursor || f->batch[v->encoding].head != f->head) {
+        to = batch_end(v, f);
+        write_batch(v, f, to, frame);
     }
-    v->cursor = f->head;
+    if (v->everyone) {
+        f->batch[v->encoding].from = v->cursor;
+        f->batch[v->encoding].to = to;
+        f->batch[v->encoding].head = f->head;
+    }
+    v->cursor = to;
     return bytes_span(frame);
+}
+
+/* What has nothing for this viewer is passed over. */
+static struct span next_of_entries(struct viewer *v, struct feed *f)
+{
+    struct span bytes = SPAN_NONE;
+    while (v->cursor < f->head && bytes.len == 0)
+        bytes = v->batch ? next_batch(v, f) : v->everyone ? next_run(v, f) : next_selection(v, f);
+    return bytes;
 }
 
 enum feed_result viewer_next(struct viewer *v, struct feed *f, struct feed_piece *ret)
 {
-    struct span bytes = SPAN_NONE;
+    struct span bytes;
     snapshot_release(f->retired);
     f->retired = NULL;
     if (v->snapshot) {
@@ -403,8 +442,7 @@ enum feed_result viewer_next(struct viewer *v, struct feed *f, struct feed_piece
     }
     if (v->cursor < oldest(f, v->encoding))
         return FEED_BEHIND;
-    if (v->cursor < f->head)
-        bytes = v->batch ? next_batch(v, f) : v->everyone ? next_run(v, f) : next_selection(v, f);
+    bytes = next_of_entries(v, f);
     if (bytes.len == 0)
         return FEED_NOTHING;
     *ret = (struct feed_piece){.parts = {bytes}, .count = 1};

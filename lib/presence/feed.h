@@ -53,7 +53,6 @@ struct snapshot {
     uint64_t seq; /* entries from this on are not in it */
     uint64_t rev;
     int64_t built_ms;
-    int64_t cost_ms;
     struct bytes tail;
 };
 
@@ -63,14 +62,14 @@ struct feed {
     size_t capacity;            /* a power of two */
     size_t lane_size;           /* bytes */
     uint64_t head, tail;        /* sequence numbers: next, oldest */
+    uint64_t restarted;         /* sequence number; what is before it tells nothing of what can be resumed */
     uint64_t evicted_rev;       /* the highest revision that is not in the feed any more */
-    uint64_t regrouped;         /* sequence number at the last change of some membership */
     struct feed_lane lanes[FEED_ENCODINGS];
     struct snapshot *shared[FEED_ENCODINGS]; /* the last one of the whole roster */
     struct {
-        uint64_t from, to;
+        uint64_t from, to, head;
         struct bytes frame;
-    } batch[FEED_ENCODINGS]; /* the last batch made for full viewers */
+    } batch[FEED_ENCODINGS]; /* the last one made for viewers who see everyone, and the head at that time */
     struct bytes scratch;
     struct snapshot *retired; /* sent to its end; what was handed out points into it */
 };
@@ -84,33 +83,37 @@ struct viewer {
     struct bytes snapshot_head; /* its beginning, until it is sent */
     uint8_t encoding;
     bool batch;
-    bool everyone; /* interest_is_everyone, kept */
+    bool everyone;  /* interest_is_everyone, kept */
+    bool addressed; /* some entry may be for it alone */
 };
 
 #define FEED_PIECE_MAX 262144 /* bytes handed out at once: what a full socket makes the library copy */
 
+#define FEED_TEXT_MAX 256   /* bytes of a reason or a node; a longer one is left out */
+#define FEED_LANE_MIN 65536 /* any frame of an update is far smaller */
+
+/* lane_bytes: at least FEED_LANE_MIN, or that is taken. */
 void feed_init(struct feed *f, const struct feed_codec *codec, size_t entries, size_t lane_bytes);
 void feed_finish(struct feed *f);
-/* The roster was loaded at this revision, or its epoch changed: nothing before can be served. */
+/* The roster was loaded at this revision, or its epoch changed: who knows less can't resume. */
 void feed_restart(struct feed *f, uint64_t rev);
 /* Adds a change (only NULL), or a difference for one viewer. claims as in interest.h. */
-void feed_put(struct feed *f, const struct change *change, struct span claims, const struct viewer *only);
-/* Some user's groups changed: group-bound viewers can't resume across this point. */
-void feed_mark_regrouped(struct feed *f);
+void feed_put(struct feed *f, const struct change *change, struct span claims, struct viewer *only);
 
 /* The viewer begins with a snapshot: `id` stands in its toId. now_ms: Redis time for the message; mono_ms
  * paces rebuilding. */
 void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, struct span id, int64_t now_ms,
                   int64_t mono_ms);
 /* The viewer begins after a revision it knows: 0, or -1 when that can't be served and viewer_begin must be
- * called. */
+ * called. Who is bound to groups never resumes: no revision tells who was a member when. */
 int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, struct span epoch, uint64_t rev);
 void viewer_finish(struct viewer *v);
 
-/* Whole frames as they stand (first_byte 0, one part), or one fragment of a snapshot to be framed: several
- * parts in a row. */
+/* Whole frames as they stand, in one part; or one fragment of a snapshot, to be framed: several parts in a
+ * row. */
 struct feed_piece {
-    uint8_t first_byte; /* FIN and opcode */
+    bool fragment;
+    uint8_t first_byte; /* of a fragment: FIN and opcode; 0 in the middle */
     struct span parts[2];
     size_t count;
 };
@@ -124,6 +127,6 @@ bool viewer_in_message(const struct viewer *v);
 /* Whether something about this user is still to be told. */
 bool viewer_pending_about(const struct viewer *v, const struct feed *f, struct span user);
 /* The viewer goes: differences for it alone are for nobody now. */
-void feed_forget(struct feed *f, const struct viewer *v);
+void feed_forget(struct feed *f, struct viewer *v);
 
 #endif

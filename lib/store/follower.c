@@ -429,8 +429,8 @@ static void group_differs(void *arg, struct group *group, struct span user)
 {
     struct follower *f = arg;
     const struct roster_user *u = roster_get(&f->roster, user);
-    if (u)
-        f->hooks->regrouped(f->arg, group, roster_user_id(u), roster_user_groups(u), roster_user_groups(u));
+    struct span claims = u ? roster_user_groups(u) : SPAN_NONE;
+    f->hooks->regrouped(f->arg, group, user, claims, claims);
 }
 
 static void read_group(struct follower *f, struct group *group)

@@ -92,9 +92,11 @@ function commandsNamed(known) {
 
 scenario('its commands are those that the sources name, and CONFIG is not among them', { servers: 0 }, async (s) => {
   const known = new Set((await s.redis.call('COMMAND', 'LIST')).map((name) => name.toLowerCase()));
+  const others = ['config', 'debug', 'readonly']; // a level of the log, and an error's name
+  const named = commandsNamed(known).filter((name) => !others.includes(name));
   const allowed = read('redis.conf').match(/\+[a-z]+/g).map((word) => word.slice(1));
-  const others = ['config', 'debug']; // the latter is a level of the log
-  assert.deepEqual(allowed.sort(), commandsNamed(known).filter((name) => !others.includes(name)).sort());
+  assert.deepEqual(named.filter((name) => !allowed.includes(name)), [], 'examples/redis.conf lacks these');
+  assert.deepEqual(allowed.filter((name) => !named.includes(name)), [], 'examples/redis.conf need not allow these');
 });
 
 // The script with an app: its exit code and what it said.
@@ -109,10 +111,10 @@ const PHONE = [process.execPath, path.join(EXAMPLES, 'mobile-client-presence.js'
 scenario('the CI script sees an app come and go', { expiryds: 1, env: { PRESENCE_TTL: '1s' } }, async (s) => {
   const killed = await awaitOffline(s, 'user7', {}, ...PHONE);
   assert.equal(killed.code, 0, killed.stderr);
-  assert.match(killed.stdout, /user7 is online[^]*user7 is offline \(disconnected\)/);
+  assert.match(killed.stdout, /user7 is online[^]*user7 is offline[^]*disconnected/);
   const silenced = await awaitOffline(s, 'user7', { KILL_SIGNAL: 'STOP' }, ...PHONE);
   assert.equal(silenced.code, 0, silenced.stderr);
-  assert.match(silenced.stdout, /user7 is offline \(expired\)/);
+  assert.match(silenced.stdout, /user7 is offline[^]*expired/);
 });
 
 scenario('the CI script fails when the app is to blame, and says when it is not', {}, async (s) => {

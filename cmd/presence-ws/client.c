@@ -499,6 +499,7 @@ static void on_pong(void *owner)
     c->pinged_ms = 0;
     if (beats_by_pong(c))
         beat(c, SPAN_NONE);
+    client_schedule(c); /* the next ping may be due before this one's answer was */
 }
 
 static void on_writable(void *owner)

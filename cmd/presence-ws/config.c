@@ -40,7 +40,8 @@ static const struct setting rows[] = {
      .type = SETTING_BOOL,
      .offset = AT(refresh_on_pong),
      .fallback = "false",
-     .help = "let a pong count as a heartbeat, for old phones that send none"},
+     .help =
+         "let a pong count as a heartbeat, for old phones that send none; pings go within 3/4 of the TTL"},
     {.flag = "ping-interval",
      .env = "PRESENCE_PING_INTERVAL",
      .type = SETTING_DURATION,

@@ -74,7 +74,7 @@ scenario('Redis comes back with an old dump: no revision twice, no wrong state',
   });
 
 scenario('kill -9 of a server: who reconnects is never shown offline, the others are at the TTL, once',
-  { servers: 2, env: { PRESENCE_TTL: '3s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
+  { servers: 2, expiryds: 1, env: { PRESENCE_TTL: '3s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
     const dashboard = await s.dashboard({ server: 1 });
     const phones = (await crowd(s, 40, { server: 0 })).map((p) => p.beatEvery(500));
     await converged(s, [dashboard], phones);
@@ -102,7 +102,7 @@ scenario('connections to Redis cut, scripts flushed: nothing is lost, nothing re
 });
 
 scenario('a drain shows nobody offline: a rolling restart of both servers',
-  { servers: 2, env: { PRESENCE_TTL: '2s', PRESENCE_DRAIN_GRACE: '3s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
+  { servers: 2, expiryds: 1, env: { PRESENCE_TTL: '2s', PRESENCE_DRAIN_GRACE: '3s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
     const dashboard = await s.dashboard({ server: 1 });
     let phones = (await crowd(s, 30, { server: 0 })).map((p) => p.beatEvery(300));
     await converged(s, [dashboard], phones);

@@ -57,10 +57,10 @@ static void put_report(const struct view_report *r, struct bytes *out)
     bytes_append_char(out, '}');
 }
 
-static void read_all(const struct server *s, struct view_report *report, struct breaker *breaker)
+static void read_all(struct server *s, struct view_report *report, struct breaker *breaker)
 {
     *breaker = (struct breaker){.state = BREAKER_OPEN};
-    view_read((struct view *)&s->view, clock_mono_ms(), report);
+    view_read(&s->view, clock_mono_ms(), report);
     if (s->pool)
         pool_read_breaker(s->pool, breaker);
 }

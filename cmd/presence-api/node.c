@@ -48,7 +48,6 @@ static void on_lost(void *arg, const char *why)
     struct server *s = arg;
     view_link(&s->view, false);
     asserter_disconnected(&s->asserter);
-    metric_add(&counters.redis_reconnects, 1);
 }
 
 void node_start(struct server *s)
@@ -76,6 +75,7 @@ void node_tick(struct server *s, int64_t now_ms)
     if (recovering && !s->asserter.hurry)
         asserter_probe(&s->asserter, now_ms);
     s->asserter.hurry = recovering;
+    metric_set(&counters.redis_reconnects, (int64_t)redis_link_reconnects(s->link));
     asserter_tick(&s->asserter, now_ms);
 }
 

@@ -33,6 +33,13 @@ async function allRefused(target, rows) {
   for (const [name, bytes, status, error, headers] of rows) refused(name, await ask(target, bytes), status, error, headers);
 }
 
+// As upgrade(), and ended with the test.
+async function enter(s, target, headers, options) {
+  const raw = await upgrade(target, headers, options);
+  s.clients.push(raw);
+  return raw;
+}
+
 // The device that Redis holds for a user, once it holds one.
 const deviceOf = (s, user) => until(() => s.redis.hget(`presence:meta:${user}`, 'deviceId'), `${user} is online`);
 
@@ -249,11 +256,11 @@ scenario('tokens that are taken, and who they say it is', { env: DEBUG }, async 
   ];
   for (const [token, user] of rows) {
     s.tokens.add(token);
-    const phone = await upgrade(s.servers[0], { token, device_id: 'd' });
+    const phone = await enter(s, s.servers[0], { token, device_id: 'd' });
     assert.equal(await deviceOf(s, user), 'd', user);
     phone.terminate();
   }
-  const dashboard = await upgrade(s.servers[0], { token: hs({ uid: 'boss', role: ['admin', 'dashboard'] }) });
+  const dashboard = await enter(s, s.servers[0], { token: hs({ uid: 'boss', role: ['admin', 'dashboard'] }) });
   assert.equal(codecs.notepack.decode(await dashboard.message())[3], 'boss');
   dashboard.terminate();
 });
@@ -324,11 +331,11 @@ scenario('every way to bring token and device, and which goes first', { env: DEB
   for (const [i, [name, , request]] of rows.entries()) {
     const user = `user-${i}`;
     const [headers, at] = request(user);
-    const phone = await upgrade(server, headers, { path: at });
+    const phone = await enter(s, server, headers, { path: at });
     assert.equal(await deviceOf(s, user), user, name);
     phone.terminate();
   }
-  const nameless = await upgrade(server, { token: t('nameless') });
+  const nameless = await enter(s, server, { token: t('nameless') });
   assert.match(await deviceOf(s, 'nameless'), /^auto-[0-9a-f]+$/);
   nameless.terminate();
 });
@@ -418,7 +425,7 @@ scenario('quotas: 429 by user and by address, 503 when full; a place that is lef
   const talkative = await s.phone('user1', { server: perUser });
   talkative.send([0, 33, 'user1', 0, { users: ['user1'] }]);
   await until(() => talkative.messages.length > 0, 'a phone that watches is still one connection');
-  const second = await upgrade(perUser, { token: viewer });
+  const second = await enter(s, perUser, { token: viewer });
   refused('a third', await ask(perUser, head({ token: phone })), 429, /connections of this user/, later);
   refused('a third that watches', await ask(perUser, head({ token: viewer })), 429, /connections of this user/, later);
   assert.equal((await ask(perUser, head({ token: other }))).status, 101);
@@ -426,14 +433,14 @@ scenario('quotas: 429 by user and by address, 503 when full; a place that is lef
   await until(async () => (await ask(perUser, head({ token: viewer }))).status === 101, 'the place is free');
   assert.ok(await metric(perUser, 'presence_refused_total{reason="quota"}') >= 2);
 
-  const first = await upgrade(perAddress, { token: phone });
+  const first = await enter(s, perAddress, { token: phone });
   refused('the same address', await ask(perAddress, head({ token: other })), 429, /this address/, later);
   assert.equal((await ask({ port: perAddress.port, localAddress: '127.0.0.2' }, head({ token: other }))).status, 101);
   first.terminate();
   await until(async () => (await ask(perAddress, head({ token: other }))).status === 101, 'the address is free');
 
-  await upgrade(full, { token: phone });
-  await upgrade(full, { token: other });
+  await enter(s, full, { token: phone });
+  await enter(s, full, { token: other });
   refused('no place', await ask(full, head({ token: s.token('user3', 'mobile') })), 503, /Too many connections/, { 'retry-after': '5' });
   refused('the quota goes before', await ask(full, head({ token: phone })), 429, /connections of this user/, later);
 });
@@ -447,7 +454,7 @@ scenario('503: viewers while presence is not known, everybody during a restart',
     refused('a bad role goes before', await ask(fresh, head({ token: s.token('boss', 'x') })), 403, /role/);
     const ready = await ask(fresh, 'GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n');
     refused('readyz', ready, 503, /Redis/);
-    const phone = await upgrade(fresh, { token: s.token('user1', 'mobile'), device_id: 'd' });
+    const phone = await enter(s, fresh, { token: s.token('user1', 'mobile'), device_id: 'd' });
     await s.startRedis();
     assert.equal(await deviceOf(s, 'user1'), 'd');
 
@@ -546,9 +553,9 @@ scenario('a short secret is warned about; PRESENCE_AUTH=none on loopback', { ser
   assert.match(weak.output, /level=warn .*weak_secret|warn presence-ws weak_secret/);
   assert.ok(!weak.output.includes('only-this-short'));
   const open = await s.startServer({ SECRET_KEY: undefined, PRESENCE_AUTH: 'none' });
-  const phone = await upgrade(open, { token: 'anybody%40home', device_id: 'd' });
+  const phone = await enter(s, open, { token: 'anybody%40home', device_id: 'd' });
   assert.equal(await deviceOf(s, 'anybody@home'), 'd');
-  const viewer = await upgrade(open, {}, { path: '/?token=boss&role=dashboard' });
+  const viewer = await enter(s, open, {}, { path: '/?token=boss&role=dashboard' });
   assert.deepEqual(codecs.notepack.decode(await viewer.message())[5].users.map((u) => u.userId), ['anybody@home']);
   await allRefused(open, [
     ['no role', head({ token: 'a' }, { path: '/?role=root' }), 403, /role/],
@@ -570,7 +577,7 @@ scenario('where it listens: a port in use, a shared port, a unix socket', { env:
   assert.equal((await again(`127.0.0.1:${first.port}`)).code, 3, 'who does not share does not get it');
   const nodes = new Set();
   await until(async () => {
-    const phone = await upgrade(first, { token: s.token('user1', 'mobile'), 'Sec-WebSocket-Protocol': 'presence.v1.json' });
+    const phone = await enter(s, first, { token: s.token('user1', 'mobile'), 'Sec-WebSocket-Protocol': 'presence.v1.json' });
     nodes.add(JSON.parse(await phone.message())[5].node);
     phone.terminate();
     return nodes.size === 2;
@@ -580,7 +587,7 @@ scenario('where it listens: a port in use, a shared port, a unix socket', { env:
   const file = path.join(s.dir, 'ws.sock');
   const unix = await serve(s, { PRESENCE_WS_LISTEN: `unix:${file}` });
   assert.equal(fs.statSync(file).mode & 0o777, 0o660);
-  const phone = await upgrade({ path: file }, { token: s.token('unix', 'mobile'), device_id: 'd' });
+  const phone = await enter(s, { path: file }, { token: s.token('unix', 'mobile'), device_id: 'd' });
   assert.equal(await deviceOf(s, 'unix'), 'd');
   const used = await again(`unix:${file}`);
   assert.deepEqual([used.code, used.stderr], [3, `presence-ws: unix:${file} is in use by another process\n`]);
@@ -601,7 +608,7 @@ scenario('a socket handed over by systemd', { servers: 0, env: DEBUG }, async (s
   server.name = 'presence-ws';
   listener.close();
   await server.printed(new RegExp(`listening address=127\\.0\\.0\\.1:${port} `));
-  const phone = await upgrade({ port }, { token: s.token('user1', 'mobile'), device_id: 'd' });
+  const phone = await enter(s, { port }, { token: s.token('user1', 'mobile'), device_id: 'd' });
   assert.equal(await deviceOf(s, 'user1'), 'd');
   phone.terminate();
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
@@ -617,7 +624,7 @@ scenario('SIGHUP: new keys and another log level, and what is wrong changes noth
   fs.writeFileSync(secret, `${before}\n`);
   fs.writeFileSync(config, `SECRET_KEY_FILE=${secret}\nLOG_LEVEL=info\n`);
   const server = await serve(s, { SECRET_KEY: undefined }, { args: ['--config', config] });
-  const kept = await upgrade(server, { token: signed(before) });
+  const kept = await enter(s, server, { token: signed(before) });
   assert.deepEqual([await status(before), await status(after)], [101, 401]);
   assert.doesNotMatch(server.output, /refused/);
 

@@ -78,12 +78,12 @@ class Raw {
   response(bare) { return this.next((bytes) => parseResponse(bytes, bare), 'a response'); }
 
   // { opcode, fin, payload, code, reason }
-  frame() { return this.next(parseFrame, 'a frame'); }
+  frame(what = '') { return this.next(parseFrame, `a frame ${what}`); }
 
   // The close frame, whatever comes before it; null when TCP ends without.
-  async closing() {
+  async closing(what) {
     for (;;) {
-      const got = await this.frame();
+      const got = await this.frame(what);
       if (!got || got.opcode === CLOSE) return got;
     }
   }

@@ -31,12 +31,10 @@ enum regroup_result viewer_regroup(struct viewer *v, struct feed *f, const struc
     const struct roster_user *u = roster_get(r, g->user);
     if (!interest_by_group(v->interest) || (g->group && !interest_names(v->interest, g->group)))
         return REGROUP_NOTHING;
-    bool sees = interest_sees(v->interest, g->user, g->now);
-    if (sees == saw(v, g))
-        return REGROUP_NOTHING;
-    if (viewer_pending_about(v, f, g->user))
+    if (g->group && viewer_pending_about(v, f, g->user))
         return REGROUP_ANEW;
-    if (!u)
+    bool sees = interest_sees(v->interest, g->user, g->now);
+    if (!u || sees == saw(v, g))
         return REGROUP_NOTHING;
     tell(v, f, r, u, sees, now_ms);
     return REGROUP_TOLD;

@@ -1,7 +1,8 @@
 /* Regrouping: what it means for a viewer when a user's groups change while the user's state does not.
  *
- * Entries of the feed are judged when they are sent, by the groups of that time. So a difference can be told
- * only when nothing about the user is still to be told; else the viewer needs a new view. Pure. */
+ * Entries of the feed carry the user's claims, but are judged by the sets of the time at which they are sent.
+ * So a set's difference can be told only when nothing about the user is still to be told; else the viewer
+ * needs a new view. Pure. */
 #ifndef PRESENCE_REGROUP_H
 #define PRESENCE_REGROUP_H
 

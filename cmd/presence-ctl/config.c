@@ -33,7 +33,7 @@ static const struct setting timeout_rows[] = {
      .fallback = "0",
      .max = 7 * DAY_MS,
      .letter = 't',
-     .help = "give up after so long, and exit with 5; 0: never"},
+     .help = "end after so long, with exit 5 when what was waited for has not come; 0: never"},
 };
 
 static const struct setting watch_rows[] = {
@@ -184,24 +184,24 @@ static const struct setting_table doctor_tables[] = {
 
 static const struct command_info commands[COMMANDS] = {
     [COMMAND_STATUS] =
-        INFO("status", "USER...", "who of these is online; exit 1 if one is not", plain_tables),
+        INFO("status", "USER...", "whether users are online; exit 1 if one is not", plain_tables),
     [COMMAND_LIST] = INFO("list", "", "everyone who is online", limit_tables),
     [COMMAND_COUNT] = INFO("count", "", "how many users are online", plain_tables),
     [COMMAND_WATCH] = INFO("watch", "", "print changes as they happen, each once and in order", watch_tables),
-    [COMMAND_WAIT] =
-        INFO("wait", "USER online|offline", "until the user is; for scripts and CI", wait_tables),
+    [COMMAND_WAIT] = INFO("wait", "USER online|offline",
+                          "wait until a user is online or offline; for scripts and CI", wait_tables),
     [COMMAND_ONLINE] = INFO("online", "USER", "put a user online for one TTL, by force", device_tables),
     [COMMAND_OFFLINE] = INFO("offline", "USER", "end all sessions of a user, by force", plain_tables),
     [COMMAND_HEARTBEAT] = INFO("heartbeat", "USER", "beat once for a user, as a phone would", device_tables),
     [COMMAND_PUBLISH] = INFO("publish", "USER online|offline",
-                             "say to dashboards what is not so, to test the way to them", plain_tables),
+                             "tell dashboards what need not be so, to test the way to them", plain_tables),
     [COMMAND_SESSIONS] = INFO("sessions", "USER", "the sessions behind a user's state", plain_tables),
     [COMMAND_WHY] = INFO("why", "USER", "the story of a user's last transitions", limit_tables),
     [COMMAND_TOKEN] = INFO("token", "USER", "mint a token for tests, signed with SECRET_KEY", token_tables),
     [COMMAND_METRICS] = INFO("metrics", "", "the guide's metrics, over all daemons", metrics_tables),
     [COMMAND_DOCTOR] = INFO("doctor", "", "find out what is wrong, and how to mend it", doctor_tables),
     [COMMAND_KICK] = INFO("kick", "USER", "close a user's connections", device_tables),
-    [COMMAND_REPAIR] = INFO("repair", "", "put right now what other writers left", plain_tables),
+    [COMMAND_REPAIR] = INFO("repair", "", "put right at once what other writers left", plain_tables),
 };
 
 const struct program_info program = {

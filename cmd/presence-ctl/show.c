@@ -202,6 +202,8 @@ void json_time(struct json_line *j, const char *name, int64_t ms)
 
 void show_out(struct bytes *out)
 {
+    if (out->len == 0)
+        return;
     fwrite(out->data, 1, out->len, stdout);
     fflush(stdout);
     bytes_reset(out);

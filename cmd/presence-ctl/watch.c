@@ -89,8 +89,8 @@ static void on_gap(void *arg, uint64_t first, uint64_t last)
         json_end(&line);
     } else {
         bytes_printf(&w->out,
-                     "-- the log no longer holds %" PRIu64 " changes, rev %" PRIu64 " to %" PRIu64 "\n",
-                     last - first + 1, first, last);
+                     "-- the log no longer holds %" PRIu64 " change%s, rev %" PRIu64 " to %" PRIu64 "\n",
+                     last - first + 1, first == last ? "" : "s", first, last);
     }
     show_out(&w->out);
 }

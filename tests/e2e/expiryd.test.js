@@ -135,3 +135,20 @@ scenario('PRESENCE_ENABLED=false idles', { servers: 0, expiryds: 1, env: { PRESE
   assert.match((await answer.json()).error, /PRESENCE_ENABLED/);
   assert.equal(await s.redis.dbsize(), 0);
 });
+
+scenario('Redis stands still for longer than the TTL: nobody alive is shown offline', { servers: 2, expiryds: 2,
+  env: { PRESENCE_TTL: '2s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
+  for (const expiryd of s.expiryds) await s.ready(expiryd);
+  const updates = await heard(s, 'presence:updates');
+  const phones = await Promise.all(range(60).map((i) => s.phone(`user${i}`, { server: i % 2 })));
+  for (const phone of phones) phone.beatEvery(400);
+  await until(() => updates.length === 60, 'all are online');
+  s.redisProcess.signal('SIGSTOP');
+  for (const gone of phones.slice(0, 5)) gone.terminate();
+  await new Promise((resolve) => setTimeout(resolve, 6000));
+  s.redisProcess.signal('SIGCONT');
+  await until(() => updates.length >= 65, 'those who left meanwhile are offline', 20000);
+  await new Promise((resolve) => setTimeout(resolve, 4000));
+  assert.deepEqual(updates.slice(60).map((e) => `${e.userId} ${e.status}`).sort(), range(5).map((i) => `user${i} offline`));
+  updates.stop();
+});

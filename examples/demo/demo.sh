@@ -66,7 +66,9 @@ start ws1 env PRESENCE_WS_LISTEN="unix:$dir/ws1.sock" "$bin/presence-ws"
 start ws2 env PRESENCE_WS_LISTEN="unix:$dir/ws2.sock" "$bin/presence-ws"
 start api env PRESENCE_API_LISTEN="unix:$dir/api.sock" "$bin/presence-api"
 start expiryd env PRESENCE_EXPIRYD_LISTEN="unix:$dir/expiryd.sock" "$bin/presence-expiryd"
-sed "s|@DIR@|$dir|g; s|@PORT@|$port|g" "$here/nginx.conf" >"$dir/nginx.conf"
+# As root nginx would give its workers to www-data, who may not touch the sockets.
+[ "$(id -u)" -ne 0 ] || echo "user $(id -un) $(id -gn);" >"$dir/nginx.conf"
+sed "s|@DIR@|$dir|g; s|@PORT@|$port|g" "$here/nginx.conf" >>"$dir/nginx.conf"
 start nginx nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/nginx-error.log"
 await 'presence-api' curl -fsS "http://127.0.0.1:$port/readyz"
 for server in ws1 ws2; do await "$server" curl -fsS --unix-socket "$dir/$server.sock" http://localhost/readyz; done
@@ -92,7 +94,7 @@ TEXT
 [ -n "${DEMO_SECONDS:-}" ] || echo "Ctrl-C ends it."
 
 "$bin/presence-sim" mobile --server "ws://127.0.0.1:$port" --source 127.n.0.1 --users "$phones" --prefix user --churn 15s \
-    --silent 0.2 --beat 4s --ttl "$PRESENCE_TTL" --dashboards 4 ${DEMO_SECONDS:+--duration "${DEMO_SECONDS}s"} &
+    --silent 20 --beat 4s --ttl "$PRESENCE_TTL" --dashboards 4 ${DEMO_SECONDS:+--duration "${DEMO_SECONDS}s"} &
 sim=$!
 code=0
 # A signal interrupts wait: the phones are still ending then.

@@ -67,11 +67,19 @@ static void start_dashboard(struct load *l, size_t index)
     dashboard_connect(l->watchers.items[index]);
 }
 
+/* Who has not come by then is not waited for: the report tells how many there are. */
+static bool overdue(const struct load *l, size_t count)
+{
+    const struct options *o = l->sim.options;
+
+    return in_phase_ms(l) > (int64_t)count * 1000 / o->connect_rate + 2 * o->connect_timeout_ms;
+}
+
 static bool phones_settled(const struct load *l)
 {
     for (size_t i = 0; i < l->phone_count; i++)
         if (l->phones[i]->state != PHONE_OPEN)
-            return false;
+            return overdue(l, l->phone_count);
     return true;
 }
 
@@ -79,8 +87,13 @@ static bool changers_settled(const struct load *l)
 {
     for (size_t i = 1; i < l->changer_count; i += 2)
         if (l->changers[i].phone->state != PHONE_OPEN)
-            return false;
+            return overdue(l, l->changer_count);
     return true;
+}
+
+static bool dashboards_settled(const struct load *l)
+{
+    return watchers_ready(&l->watchers) == l->watchers.count || overdue(l, l->watchers.count);
 }
 
 /* When the nth of `rate` a second is due; the last one lies before the end of the measurement. */

@@ -25,6 +25,7 @@ struct options {
     int64_t ttl_ms;
     int64_t late_ms;
     int64_t delivery_ms;
+    int64_t skew_ms;
     int64_t drain_grace_ms;
 
     int64_t duration_ms;

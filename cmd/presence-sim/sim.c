@@ -276,7 +276,8 @@ int sim_init(struct sim *sim, const struct options *options, const char *command
     const struct truth_rules rules = {.ttl_ms = options->ttl_ms,
                                       .beat_min_ms = truth_beat_min_ms(options->ttl_ms),
                                       .drain_grace_ms = options->drain_grace_ms,
-                                      .delivery_ms = options->delivery_ms};
+                                      .delivery_ms = options->delivery_ms,
+                                      .skew_ms = options->skew_ms};
     char error[600];
 
     *sim = (struct sim){.options = options, .tick_at_ms = INT64_MAX};

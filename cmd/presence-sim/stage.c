@@ -324,6 +324,7 @@ int stage_create(const struct options *options, const char *file, struct stage *
     s->file = file;
     s->options.late_ms *= options->patience;
     s->options.delivery_ms *= options->patience;
+    s->options.skew_ms *= options->patience;
     s->options.time_limit_ms *= options->patience;
     if (!s->options.secret)
         s->options.secret = s->made_secret = scratch_secret();

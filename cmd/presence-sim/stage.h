@@ -48,7 +48,7 @@
  *   allow USER online|offline
  *   tolerate FAULT... · enforce FAULT...
  *                               duplicate, revision, false-offline, ghost, late, no-snapshot: judged always,
- * of every dashboard, unless tolerated rule ttl|late|delivery|drain-grace|heartbeat-min D what the judge
+ * of every dashboard, unless tolerated rule ttl|late|delivery|skew|drain-grace|heartbeat-min D what the judge
  * assumes of the servers (ttl comes from HELLO by itself) */
 #ifndef SIM_STAGE_H
 #define SIM_STAGE_H

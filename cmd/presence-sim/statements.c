@@ -110,6 +110,7 @@ static enum outcome play_rule(struct stage *s, const struct words *w)
         int64_t *value;
     } names[] = {{"ttl", &rules->ttl_ms},
                  {"delivery", &rules->delivery_ms},
+                 {"skew", &rules->skew_ms},
                  {"drain-grace", &rules->drain_grace_ms},
                  {"heartbeat-min", &rules->beat_min_ms}};
     int64_t ms;

@@ -225,7 +225,8 @@ bool truth_knows(const struct truth *t, struct span user)
 static bool sign_holds(const struct truth_session *s, const struct sign *sign, int64_t at_ms)
 {
     const struct truth_rules *rules = s->rules;
-    int64_t known_ms = sign->sent_ms + rules->delivery_ms, deadline_ms = sign->heard_ms + rules->ttl_ms;
+    int64_t known_ms = sign->sent_ms + rules->delivery_ms,
+            deadline_ms = sign->heard_ms + rules->ttl_ms - rules->skew_ms;
 
     if (sign->heard_ms <= s->void_before_ms || known_ms > at_ms)
         return false;

@@ -19,6 +19,7 @@ struct truth_rules {
                                crashes */
     int64_t drain_grace_ms; /* PRESENCE_DRAIN_GRACE */
     int64_t delivery_ms;    /* a sign of life, or an end, is known to the server so long after it was sent */
+    int64_t skew_ms;        /* so far may a server\'s reckoning of the store\'s clock be off */
 };
 
 /* 25 s, never more than 5/12 of TTL (contract section 3). */

@@ -106,6 +106,18 @@ static void test_stories(void **state)
     }
 }
 
+static void test_skew(void **state)
+{
+    const struct truth_rules rules = {.ttl_ms = 6000, .skew_ms = 50};
+    struct truth t;
+
+    truth_init(&t, &rules);
+    truth_opened(truth_connecting(&t, USER, SPAN("d"), 1000), 1010);
+    assert_true(truth_certain(&t, USER, 6949));
+    assert_false(truth_certain(&t, USER, 6950));
+    truth_finish(&t);
+}
+
 static void test_unknown_user(void **state)
 {
     const struct truth_rules rules = {.ttl_ms = 6000};
@@ -149,9 +161,8 @@ static void test_beat_min(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stories),
-        cmocka_unit_test(test_unknown_user),
-        cmocka_unit_test(test_old_sessions_are_forgotten),
+        cmocka_unit_test(test_stories),      cmocka_unit_test(test_skew),
+        cmocka_unit_test(test_unknown_user), cmocka_unit_test(test_old_sessions_are_forgotten),
         cmocka_unit_test(test_beat_min),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,12 +280,13 @@ static void open_session(struct client *c, const struct gate_request *request)
     store_dirty(s);
 }
 
-static int64_t token_expiry(const struct server *s, const struct token *t)
+/* Never before its time: the loop's own time is that of the turn's beginning. */
+static int64_t token_expiry(const struct token *t)
 {
     int64_t left_ms = t->expires_s * 1000 - clock_wall_ms();
     if (t->expires_s == 0)
         return 0;
-    return loop_now_ms(s->loop) + (left_ms > 0 ? left_ms : left_ms + 60000);
+    return clock_mono_ms() + (left_ms > 0 ? left_ms : left_ms + 60000);
 }
 
 static void log_arrival(const struct client *c, const struct gate_request *request)
@@ -309,7 +310,7 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
     c->role = (uint8_t)request->token.role;
     c->encoding = (uint8_t)request->encoding;
     c->speaks_v1 = request->speaks_v1;
-    c->expires_ms = token_expiry(s, &request->token);
+    c->expires_ms = token_expiry(&request->token);
     list_append(&s->clients, &c->link);
     wheel_timer_init(&c->timer, on_timer);
     address_add(s, request->peer);

@@ -207,8 +207,7 @@ static void step(struct load *l)
             enter(l, LOAD_DASHBOARDS);
         break;
     case LOAD_DASHBOARDS:
-        if (start_some(l, l->watchers.count, start_dashboard) &&
-            watchers_ready(&l->watchers) == l->watchers.count)
+        if (start_some(l, l->watchers.count, start_dashboard) && dashboards_settled(l))
             enter(l, LOAD_WARMUP);
         break;
     case LOAD_WARMUP:

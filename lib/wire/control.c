@@ -4,10 +4,16 @@
 
 #define CONTROL_SIZE_MAX 65536
 
+/* A script's JSON encoder writes an empty list as {}. */
+static bool is_list(const json_t *value)
+{
+    return json_is_array(value) || (json_is_object(value) && json_object_size(value) == 0);
+}
+
 static int read_groups(const json_t *array, struct span groups[GROUPS_MAX], size_t *ret_count)
 {
     size_t count = json_array_size(array);
-    if (count > GROUPS_MAX)
+    if ((!is_list(array) && !jsontext_is_nothing(array)) || count > GROUPS_MAX)
         return -1;
     for (size_t i = 0; i < count; i++) {
         groups[i] = jsontext_span(json_array_get(array, i));
@@ -18,15 +24,28 @@ static int read_groups(const json_t *array, struct span groups[GROUPS_MAX], size
     return 0;
 }
 
+/* An order about one device must not reach all of them for a slip of the pen. */
+static int read_device(const json_t *value, struct span *ret)
+{
+    *ret = jsontext_span(value);
+    return jsontext_is_nothing(value) || device_id_valid(*ret) ? 0 : -1;
+}
+
+static int read_db(const json_t *value, int64_t *ret)
+{
+    *ret = json_is_integer(value) ? json_integer_value(value) : -1;
+    return jsontext_is_nothing(value) || *ret >= 0 ? 0 : -1;
+}
+
 static int read_control(const json_t *root, struct span groups[GROUPS_MAX], struct control *ret)
 {
-    const json_t *db = json_object_get(root, "db");
     ret->cmd = jsontext_span(json_object_get(root, "cmd"));
     ret->user = jsontext_span(json_object_get(root, "userId"));
-    ret->device = jsontext_span(json_object_get(root, "deviceId"));
-    ret->db = json_is_integer(db) ? json_integer_value(db) : -1;
     ret->group_count = 0;
     if (ret->cmd.len == 0 || (json_object_get(root, "userId") && !user_id_valid(ret->user)))
+        return -1;
+    if (read_device(json_object_get(root, "deviceId"), &ret->device) < 0 ||
+        read_db(json_object_get(root, "db"), &ret->db) < 0)
         return -1;
     return read_groups(json_object_get(root, "groups"), groups, &ret->group_count);
 }

@@ -3,7 +3,8 @@
  *
  *     {"cmd":"groups","userId":"123","groups":["a","b"],"epoch":"…","db":0}   the groups a user claims became
  * others
- *     {"cmd":"node","node":"…","db":0}                                        a daemon is new in presence:nodes
+ *     {"cmd":"node","node":"…","db":0}                                        a daemon is new in
+ * presence:nodes
  *     {"cmd":"kick","userId":"123","deviceId":"…","db":0}                     close the user's (that
  * device's) connections */
 #ifndef WIRE_CONTROL_H
@@ -20,8 +21,8 @@ struct control {
     void *json;         /* owns what the spans point at */
 };
 
-/* 0; -1: no JSON object, without cmd, a userId that is none, or groups that are no list of ids. On success the
- * caller calls control_finish. */
+/* 0; -1: no JSON object, without cmd, a userId, deviceId or db that is none, or groups that are no list of
+ * ids. On success the caller calls control_finish. */
 int control_read(struct span text, struct span groups[GROUPS_MAX], struct control *ret);
 void control_finish(struct control *c);
 void control_write_kick(struct span user, struct span device, int64_t db, struct bytes *out);

@@ -25,5 +25,5 @@ bool rate_bytes(struct rate *r, size_t bytes, int64_t limit, int64_t now_ms)
     turn(r, now_ms);
     uint64_t sum = (uint64_t)r->bytes + bytes;
     r->bytes = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
-    return limit == 0 || (int64_t)r->bytes <= 2 * limit;
+    return limit == 0 || (int64_t)r->bytes - limit <= limit;
 }

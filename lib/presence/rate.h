@@ -1,5 +1,5 @@
-/* How much a client may send (contract section 3): more than 10 messages of types 30 and 33 a second for 5 s ends it; all other
- * bytes go at any rate up to a byte rate. Pure; 16 bytes a connection. */
+/* How much a client may send (contract section 3): more than 10 messages of types 30 and 33 a second for 5 s
+ * ends it; all other bytes go at any rate up to a byte rate. Pure; 16 bytes a connection. */
 #ifndef PRESENCE_RATE_H
 #define PRESENCE_RATE_H
 
@@ -11,10 +11,10 @@
 #define RATE_SECONDS  5
 
 struct rate {
-    uint32_t second;  /* of the monotonic clock, that the counts are of */
-    uint32_t bytes;   /* of the last seconds, decaying by half each second */
+    uint32_t second; /* of the monotonic clock, that the counts are of */
+    uint32_t bytes;  /* of the last seconds, decaying by half each second */
     uint16_t messages;
-    uint8_t over;     /* seconds in a row with more than RATE_MESSAGES */
+    uint8_t over; /* seconds in a row with more than RATE_MESSAGES */
 };
 
 /* A message of type 30 or 33. Returns false when the client has gone too far. */

@@ -107,7 +107,7 @@ int client_admit(void *arg, const struct gate_request *request, struct gate_refu
         *refusal = (struct gate_refusal){429, "Too many connections from this address", "quota", 30};
     else if (s->draining)
         *refusal = (struct gate_refusal){503, "The server is restarting", "unavailable", 1};
-    else if (websocket_count(s->endpoint) >= (size_t)s->config.max_connections)
+    else if (websocket_count(s->endpoint) + s->arrival_count >= (size_t)s->config.max_connections)
         *refusal = (struct gate_refusal){503, "Too many connections to this server", "unavailable", 5};
     else if (request->token.role != ROLE_MOBILE && !watchers_admissible(s))
         *refusal =
@@ -263,9 +263,8 @@ static void say_hello(struct client *c)
     websocket_write(c->ws, bytes_span(&frame));
 }
 
-static void open_session(struct client *c, const struct gate_request *request)
+struct session *client_open_session(struct server *s, const struct gate_request *request, void *owner)
 {
-    struct server *s = c->server;
     const struct token *t = &request->token;
     bytes_auto groups = BYTES_INIT;
     char made_up[24] = "auto-";
@@ -275,9 +274,19 @@ static void open_session(struct client *c, const struct gate_request *request)
         device = span_of(made_up);
     }
     groups_write(t->groups, t->group_count, &groups);
-    c->session = session_open(&s->ledger, (struct span){t->user, t->user_len}, device, bytes_span(&groups), c,
-                              loop_now_ms(s->loop));
+    struct session *session = session_open(&s->ledger, (struct span){t->user, t->user_len}, device,
+                                           bytes_span(&groups), owner, loop_now_ms(s->loop));
     store_dirty(s);
+    return session;
+}
+
+/* That of its arrival, or a new one. */
+static void take_session(struct client *c, const struct gate_request *request)
+{
+    struct server *s = c->server;
+    c->session = s->entering ? s->entering : client_open_session(s, request, c);
+    c->session->owner = c;
+    s->entering = NULL;
 }
 
 /* Never before its time: the loop's own time is that of the turn's beginning. */
@@ -319,7 +328,7 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
     if (c->speaks_v1)
         say_hello(c);
     if (s->config.policy.enabled && c->role == ROLE_MOBILE)
-        open_session(c, request);
+        take_session(c, request);
     else if (s->config.policy.enabled)
         c->watcher = watcher_create(s, c, request);
     client_schedule(c);
@@ -553,7 +562,7 @@ void clients_kick(struct server *s, struct span user, struct span device)
     struct client **kicked = mem_array(count + 1, sizeof(struct client *));
     count = 0;
     for (struct session *at = ledger_user(&s->ledger, user); at; at = at->next)
-        if (at->owner && (device.len == 0 || span_equal(device, session_device(at))))
+        if (at->owner && !at->arriving && (device.len == 0 || span_equal(device, session_device(at))))
             kicked[count++] = at->owner;
     for (size_t i = 0; i < count; i++)
         client_kick(s, kicked[i]);

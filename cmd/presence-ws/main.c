@@ -30,7 +30,10 @@ static void on_upgrade(void *arg, int fd, struct gate_request *request, struct s
                        const char *protocol)
 {
     struct server *s = arg;
-    websocket_adopt(s->endpoint, fd, request, synthetic_request, protocol);
+    if (arrival_awaits(s, request))
+        arrival_begin(s, fd, request, synthetic_request, protocol);
+    else
+        websocket_adopt(s->endpoint, fd, request, synthetic_request, protocol);
 }
 
 static void drain_step(struct server *s, int64_t now_ms)
@@ -67,6 +70,7 @@ static void on_stop(void *arg)
     log_info("draining", LOG_N("connections", websocket_count(s->endpoint)));
     listener_destroy(s->listener);
     s->listener = NULL;
+    arrivals_let_in(s);
     clients_drain_begin(s);
 }
 
@@ -187,9 +191,11 @@ static int serve(struct server *s)
     bound_connections(s);
     store_start(s);
     watchers_start(s);
+    arrivals_start(s);
     start_gate(s);
     run(s);
     gate_destroy(s->gate);
+    arrivals_stop(s);
     websocket_endpoint_destroy(s->endpoint);
     store_stop(s);
     watchers_stop(s);

@@ -1,4 +1,5 @@
 /* The whole of presence-ws: what the parts share. One per process; the parts are
+ *   arrival.c  phones until their session stands in the store
  *   client.c   a connection: messages in, session rules
  *   watcher.c  viewers: changes out
  *   store.c    Redis: the asserter and the follower on the links
@@ -42,6 +43,12 @@ struct server {
     struct map addresses;           /* connections by address, for max_per_address */
     struct list clients;
     size_t phones;
+
+    /* Phones between gate and WebSocket (arrival.c). */
+    struct list arrivals, arrived;
+    struct loop_task *arrival_task;
+    struct session *entering; /* of the connection that is being made */
+    size_t arrival_count;
 
     /* Redis. */
     struct redis_link *link;
@@ -101,7 +108,18 @@ int64_t watcher_stuck_at(const struct server *s, const struct watcher *w);
 void watchers_kick(struct server *s, struct span user);
 extern const struct follower_hooks watcher_hooks_of_follower;
 
+/* arrival.c */
+void arrivals_start(struct server *s);
+void arrivals_stop(struct server *s);
+/* At once, whoever still waits. */
+void arrivals_let_in(struct server *s);
+bool arrival_awaits(const struct server *s, const struct gate_request *request);
+/* As websocket_adopt, later. Takes over the socket and the token. */
+void arrival_begin(struct server *s, int fd, struct gate_request *request, struct span synthetic_request,
+                   const char *protocol);
+
 /* client.c */
+struct session *client_open_session(struct server *s, const struct gate_request *request, void *owner);
 extern const struct websocket_hooks client_hooks;
 int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal);
 /* presence:control's kick: a user's connections, or those of one device. */

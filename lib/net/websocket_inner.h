@@ -31,7 +31,8 @@ struct websocket_watch {
     struct list link;
     struct websocket *ws;
     int64_t due_ms; /* in `closing` */
-    uint8_t waits;  /* CLOSE_WAIT_MS that have passed */
+    uint8_t waits;  /* times it was given longer */
+    uint64_t acked; /* bytes that had arrived at the peer by then */
 };
 
 struct websocket_endpoint {

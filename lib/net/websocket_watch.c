@@ -3,9 +3,9 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define CLOSE_WAIT_MS 2000 /* for the peer's close frame, once it can have read ours */
@@ -78,12 +78,26 @@ void websocket_watch_full(struct websocket *ws)
     want_ticks(e);
 }
 
+/* The peer goes on reading what was written before the close frame. */
+static bool reads_on(struct websocket_watch *watch)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof(info);
+    uint64_t before = watch->acked;
+
+    if (getsockopt(lws_get_socket_fd(watch->ws->wsi), IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        return false;
+    watch->acked = info.tcpi_bytes_acked;
+    return watch->acked > before;
+}
+
 void websocket_watch_closing(struct websocket *ws)
 {
     struct websocket_endpoint *e = websocket_endpoint_of(ws->wsi);
 
     watch_in(ws, &e->closing);
     ws->watch->due_ms = loop_now_ms(e->loop) + CLOSE_WAIT_MS;
+    reads_on(ws->watch);
     want_ticks(e);
 }
 
@@ -134,14 +148,6 @@ static void check_gone(struct list *watches)
     }
 }
 
-/* What was written before the close frame has not all arrived yet. */
-static bool unread(struct websocket *ws)
-{
-    int bytes = 0;
-    return lws_partial_buffered(ws->wsi) ||
-           (ioctl(lws_get_socket_fd(ws->wsi), SIOCOUTQ, &bytes) == 0 && bytes > 0);
-}
-
 static void wait_on(struct websocket_watch *watch, struct list *closing, int64_t now)
 {
     watch->due_ms = now + CLOSE_WAIT_MS;
@@ -160,7 +166,7 @@ static void on_tick(void *arg)
         struct websocket_watch *watch = list_entry(e->closing.next, struct websocket_watch, link);
         if (watch->due_ms > now)
             break;
-        if (unread(watch->ws) && ++watch->waits < CLOSE_MOST)
+        if (reads_on(watch) && ++watch->waits < CLOSE_MOST)
             wait_on(watch, &e->closing, now);
         else
             websocket_doom(watch->ws);

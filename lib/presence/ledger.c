@@ -413,6 +413,10 @@ void ledger_answered(struct ledger *l, struct span outcomes, int64_t now_ms)
         }
         if ((said & WANT_ENTER) && !(s->want & WANT_ENTER))
             assertion_over(l, s);
+        if ((said & WANT_OPEN) && s->arriving && !s->ended) {
+            s->arriving = false;
+            l->entered(l->arg, s);
+        }
         if (s->want)
             queue(l, s, &l->dirty);
         else if (s->ended)

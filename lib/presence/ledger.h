@@ -36,6 +36,7 @@ struct session {
     bool ended;
     bool disowned;
     bool asserting; /* counted in ledger.asserting */
+    bool arriving;  /* set by the owner: ledger.entered is called once the store has its beginning */
     bool uttered;   /* its beginning was handed out once: it may stand in the store */
     char text[];    /* user, device, groups (JSON), one after the other */
 };
@@ -52,6 +53,10 @@ struct ledger {
     bool connected;   /* set by the owner: whether Redis hears us. A life that begins and ends unheard is no
                          event */
     bool grace;       /* ends are said as OP_GRACE (PRESENCE_OFFLINE_GRACE > 0) */
+    /* The beginning of an arriving session stands in the store. Must not call the ledger. Set by the owner.
+     */
+    void (*entered)(void *arg, struct session *s);
+    void *arg;
     int64_t ttl_ms, heartbeat_min_ms;
     char node[64];
     size_t node_len;

@@ -32,3 +32,8 @@ int64_t redis_time_at(const struct redis_time *t, int64_t mono_ms)
         return 0;
     return mono_ms + t->low_ms + (t->high_ms - t->low_ms) / 2;
 }
+
+int64_t redis_time_latest(const struct redis_time *t, int64_t mono_ms)
+{
+    return t->known ? mono_ms + t->high_ms : 0;
+}

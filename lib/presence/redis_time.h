@@ -22,5 +22,8 @@ struct redis_time {
 bool redis_time_sample(struct redis_time *t, int64_t sent_mono_ms, int64_t got_mono_ms, int64_t redis_ms);
 /* Redis's time at that moment; 0 while nothing is known. */
 int64_t redis_time_at(const struct redis_time *t, int64_t mono_ms);
+/* The latest time that it can be there: what a beat of that moment counts from, so that no deadline is early.
+ */
+int64_t redis_time_latest(const struct redis_time *t, int64_t mono_ms);
 
 #endif

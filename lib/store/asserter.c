@@ -92,7 +92,7 @@ void asserter_flush(struct asserter *a, int64_t now_ms)
 {
     if (!a->registered || a->waiting[ASSERTER_BATCH] || now_ms < a->retry_ms)
         return;
-    int64_t offset_ms = redis_time_at(a->time, now_ms) - now_ms;
+    int64_t offset_ms = redis_time_latest(a->time, now_ms) - now_ms;
     a->op_count = ledger_take(a->ledger, offset_ms, span_of(a->drain_text), a->ops);
     if (a->op_count == 0)
         return;

@@ -1,4 +1,5 @@
-/* Where the keys that check tokens come from (contract section 2), as settings shared by presence-ws and presence-api. */
+/* Where the keys that check tokens come from (contract section 2), as settings shared by presence-ws and
+ * presence-api. */
 #ifndef AUTH_KEY_SETTINGS_H
 #define AUTH_KEY_SETTINGS_H
 
@@ -16,6 +17,7 @@ struct key_settings {
 extern const struct setting key_settings[KEY_SETTINGS_COUNT];
 
 /* Loads the keys: 0, or -1 with *error. *ret_weak: a secret under 32 bytes, worth a warning. */
-int key_settings_load(const struct key_settings *s, struct token_keys **ret, bool *ret_weak, struct settings_error *error);
+int key_settings_load(const struct key_settings *s, struct token_keys **ret, bool *ret_weak,
+                      struct settings_error *error);
 
 #endif

@@ -28,8 +28,8 @@ bool loop_timer_active(const struct loop_timer *timer);
 /* May be called from its own function; NULL is fine. */
 void loop_timer_destroy(struct loop_timer *timer);
 
-/* Runs `fire` once before the loop next waits, after all events of this turn: the place to send what the turn gathered.
- * Wanting twice is wanting once. */
+/* Runs `fire` once before the loop next waits, after all events of this turn: the place to send what the turn
+ * gathered. Wanting twice is wanting once. */
 struct loop_task;
 struct loop_task *loop_task_create(struct loop *loop, void (*fire)(void *arg), void *arg);
 void loop_task_want(struct loop_task *task);

@@ -9,11 +9,12 @@
 #include <uv.h>
 
 #define FILES_MAX      1000000
-#define RECEIVE_BUFFER 128       /* what a connection holds for it; control frames need 125 */
-#define TRANSMIT_MAX   (1 << 30) /* never cut a write: the default is a send() for each receive buffer's size \
-                                  */
-#define SERVICE_BUFFER 16384     /* the answer to an upgrade is built there, with the subprotocol in it */
-#define HEADER_POOL    2         /* an adoption needs one, and is over before the next */
+#define RECEIVE_BUFFER 128 /* what a connection holds for it; control frames need 125 */
+#define TRANSMIT_MAX                                                                                         \
+    (1 << 30)                /* never cut a write: the default is a send() for each receive buffer's size    \
+                              */
+#define SERVICE_BUFFER 16384 /* the answer to an upgrade is built there, with the subprotocol in it */
+#define HEADER_POOL    2     /* an adoption needs one, and is over before the next */
 #define DESTROY_TURNS  64
 
 static const struct lws_protocols protocols[] = {

@@ -8,12 +8,12 @@
 struct change {
     struct span user;
     bool online;
-    uint64_t rev;          /* 0: published by hand, changes no roster (contract section 5) */
-    int64_t timestamp_ms;  /* when the store made the transition, Redis time */
-    int64_t last_seen_ms;  /* the last sign of life, never the time of detection */
-    struct span device;    /* empty: none */
-    struct span reason;    /* connected, heartbeat, disconnected, expired, forced … */
-    struct span node;      /* the daemon whose command made it */
+    uint64_t rev;              /* 0: published by hand, changes no roster (contract section 5) */
+    int64_t timestamp_ms;      /* when the store made the transition, Redis time */
+    int64_t last_seen_ms;      /* the last sign of life, never the time of detection */
+    struct span device;        /* empty: none */
+    struct span reason;        /* connected, heartbeat, disconnected, expired, forced … */
+    struct span node;          /* the daemon whose command made it */
     const struct span *groups; /* the user's groups by claim */
     size_t group_count;
 };

@@ -17,7 +17,8 @@ static void test_empty(void **state)
 
 static void test_single(void **state)
 {
-    static const int64_t cases[] = {0, 1, 63, 64, 127, 128, 129, 255, 256, 1000, 65535, 65536, 1000000, 7199999999};
+    static const int64_t cases[] = {0,   1,   63,   64,    127,   128,     129,
+                                    255, 256, 1000, 65535, 65536, 1000000, 7199999999};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct latency l = {0};

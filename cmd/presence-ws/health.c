@@ -65,7 +65,7 @@ int health_serve(void *arg, struct span path, struct bytes *body, const char **c
 
 void health_refused(void *arg, int status, const char *reason, const char *peer)
 {
-    for (size_t i = 0; gate_refusal_reasons[i] && i < sizeof(counters.refused) / sizeof(counters.refused[0]);
+    for (size_t i = 0; i < sizeof(counters.refused) / sizeof(counters.refused[0]) && gate_refusal_reasons[i];
          i++)
         if (strcmp(gate_refusal_reasons[i], reason) == 0)
             metric_add(&counters.refused[i], 1);

@@ -15,9 +15,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define LEAVE_MS                                                                                             \
-    5000 /* from the answer to the close: writing it, and waiting for the peer to have read it               \
-          */
+/* From the answer to the close: writing it, and waiting for the peer to have read it. */
+#define LEAVE_MS  5000
 #define TICK_MS   100
 #define DRAIN_MAX (256 * 1024) /* bytes of a request's body that are read and thrown away meanwhile */
 

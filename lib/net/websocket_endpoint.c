@@ -8,14 +8,16 @@
 #include <sys/resource.h>
 #include <uv.h>
 
-#define FILES_MAX      1000000
-#define RECEIVE_BUFFER 128 /* what a connection holds for it; control frames need 125 */
-#define TRANSMIT_MAX                                                                                         \
-    (1 << 30)                /* never cut a write: the default is a send() for each receive buffer's size    \
-                              */
-#define SERVICE_BUFFER 16384 /* the answer to an upgrade is built there, with the subprotocol in it */
-#define HEADER_POOL    2     /* an adoption needs one, and is over before the next */
-#define DESTROY_TURNS  64
+#define FILES_MAX 1000000
+/* What a connection holds for it; control frames need 125. */
+#define RECEIVE_BUFFER 128
+/* Never cut a write: the default is a send() for each receive buffer's size. */
+#define TRANSMIT_MAX (1 << 30)
+/* The answer to an upgrade is built there, with the subprotocol in it. */
+#define SERVICE_BUFFER 16384
+/* An adoption needs one, and is over before the next. */
+#define HEADER_POOL   2
+#define DESTROY_TURNS 64
 
 static const struct lws_protocols protocols[] = {
     {"", websocket_event, sizeof(struct websocket), RECEIVE_BUFFER, 0, NULL, TRANSMIT_MAX},

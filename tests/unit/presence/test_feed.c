@@ -415,7 +415,8 @@ static void test_left_behind(void **state)
         uint64_t next_rev = 1;
         size_t behind = 0;
         char device[1000];
-        setup(&x, seed % 2 ? 64 : 4096, 0);
+        /* Few entries: the ring of entries comes round while the lane does not, and the other way round. */
+        setup(&x, seed % 2 ? 64 : 1024, 0);
         rng_init(&rng, seed);
         viewer_setup(&v, &x, 0, false, NULL);
         bytes_auto got = BYTES_INIT;

@@ -303,6 +303,85 @@ static void test_times_and_texts(void **state)
     ledger_finish(&l);
 }
 
+/* Until each assertion is confirmed: others wait for it. */
+static void test_assertions_are_counted(void **state)
+{
+    static const struct {
+        const char *name, *words;
+        size_t asserting;
+    } cases[] = {
+        {"to be said", "+a1 t y A", 1},
+        {"under way", "+a1 t y A t", 1},
+        {"confirmed", "+a1 t y A t y", 0},
+        {"lost", "+a1 t y A t !", 1},
+        {"late", "+a1 t y A t y:l", 1},
+        {"too late", "+a1 t y @61000 A t y:l", 0},
+        {"while the beginning is under way", "+a1 t A y", 1},
+        {"while the beginning is to be said", "+a1 A", 1},
+        {"the beginning is confirmed", "+a1 A t y", 0},
+        {"ended", "+a1 t y A t e1", 0},
+        {"given up", "+a1 t y A t x1", 1},
+        {"given up and confirmed", "+a1 t y A t x1 y", 0},
+        {"given up in the dark", "down +a1 A x1", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct story t = {.now_ms = START};
+        struct span rest = span_of(cases[i].words);
+        ledger_init(&t.ledger, "n", TTL_MS, MIN_MS, false);
+        t.ledger.connected = true;
+        while (rest.len)
+            tell(cases[i].name, &t, span_split(&rest, ' '));
+        if (t.ledger.asserting != cases[i].asserting)
+            fail_msg("%s: %zu", cases[i].name, t.ledger.asserting);
+        bytes_finish(&t.said);
+        ledger_finish(&t.ledger);
+    }
+}
+
+static void on_entered(void *arg, struct session *s)
+{
+    bytes_printf(arg, "%llu ", (unsigned long long)s->number);
+}
+
+/* Whoever arrives is let in once the store has heard of it, and once only. */
+static void test_arrivals(void **state)
+{
+    static const struct {
+        const char *name, *words, *entered;
+    } cases[] = {
+        {"to be said", "+a1", ""},
+        {"under way", "+a1 t", ""},
+        {"it stands", "+a1 t y", "1 "},
+        {"once", "+a1 t y @26000 b1 t y A t y", "1 "},
+        {"lost, then it stands", "+a1 t ! t y", "1 "},
+        {"late, then it stands", "+a1 t y:l t y", "1 "},
+        {"foreign keys: there is nothing to wait for", "+a1 t y:x", "1 "},
+        {"it has ended", "+a1 t e1 y", ""},
+        {"several", "+a1 +b2 t y", "1 2 "},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct story t = {.now_ms = START};
+        struct span rest = span_of(cases[i].words);
+        bytes_auto entered = BYTES_INIT;
+        ledger_init(&t.ledger, "n", TTL_MS, MIN_MS, false);
+        t.ledger.connected = true;
+        t.ledger.entered = on_entered;
+        t.ledger.arg = &entered;
+        while (rest.len) {
+            struct span word = span_split(&rest, ' ');
+            tell(cases[i].name, &t, word);
+            if (word.data[0] == '+')
+                t.sessions[word.data[2] - '0']->arriving = true;
+        }
+        if (strcmp(bytes_text(&entered), cases[i].entered) != 0)
+            fail_msg("%s: %s", cases[i].name, bytes_text(&entered));
+        bytes_finish(&t.said);
+        ledger_finish(&t.ledger);
+    }
+}
+
 static void test_sessions_of_a_user(void **state)
 {
     struct ledger l;
@@ -622,6 +701,8 @@ int main(void)
         cmocka_unit_test(test_stories),
         cmocka_unit_test(test_grace),
         cmocka_unit_test(test_times_and_texts),
+        cmocka_unit_test(test_assertions_are_counted),
+        cmocka_unit_test(test_arrivals),
         cmocka_unit_test(test_sessions_of_a_user),
         cmocka_unit_test(test_a_batch_is_bounded),
         cmocka_unit_test(test_random_lives_agree_with_a_model),

@@ -103,6 +103,8 @@ static void test_bounds(void **state)
     assert_int_equal(r.count, RECOVERY_NODES_MAX);
     assert_true(recovery_epoch(&r, SPAN("Y"), 60000));
     list_nodes(&r, 2000, 2010, "Y", 60000);
+    for (size_t i = 0; i < r.count; i++)
+        assert_int_equal(strncmp(r.nodes[i].name, "node1", 5), 0);
     assert_false(recovery_settled(&r, 60000));
     list_nodes(&r, 1000, 1000 + RECOVERY_NODES_MAX, "Y", 61000);
     assert_true(recovery_settled(&r, 61000));

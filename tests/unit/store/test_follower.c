@@ -323,8 +323,8 @@ static void tick_until(struct fixture *x, int64_t until_ms)
     }
 }
 
-/* Words: want, con, lost, sub, unsub, @2000 (ticks until then), refuse, take, hold=x, and what comes in:
- * load=X,5,0,a1  load!ERR  log=X,8+a  log!ERR  set=a,b  set!ERR  node=X,9,n=X  pub=X,8+a  hand={…}
+/* Words: want, con, lost, sub, unsub, @2000 (ticks until then), | (a mark), refuse, take, hold=x, and what
+ * comes in: load=X,5,0,a1  load!ERR  log=X,8+a  log!ERR  set=a,b  set!ERR  node=X,9,n=X  pub=X,8+a  hand={…}
  * groups=a,x:y  state=X,9 */
 static void tell(struct fixture *x, struct span word)
 {
@@ -332,7 +332,9 @@ static void tell(struct fixture *x, struct span word)
     struct span rest = word, verb = span_split(&rest, '='), error = word;
 
     span_split(&error, '!');
-    if (span_equal(word, SPAN("want")))
+    if (span_equal(word, SPAN("|")))
+        say(x, "| ");
+    else if (span_equal(word, SPAN("want")))
         follower_want(f, x->now_ms);
     else if (span_equal(word, SPAN("con")) || span_equal(word, SPAN("lost")))
         follower_connected(f, word.len == 3, x->now_ms);
@@ -460,7 +462,8 @@ static void test_stories(void **state)
          "load:0 text:0 load:17 r5 ! = ab"},
         {"the script is flushed in between", "con sub want load=X,5,17,a1 load!NOSCRIPT load=X,5,0,b1",
          "load:0 load:17 text:0 -a5 r5 ! = b"},
-        {"an error rests", "con sub want load!LOADING @1150 @1200 load=X,5,0,a1", "load:0 load:0 r5 ! = a"},
+        {"an error rests", "con sub want load!LOADING @1150 | @1200 load=X,5,0,a1",
+         "load:0 | load:0 r5 ! = a"},
         {"the link takes nothing", "refuse con sub want take @1050 load=X,5,0,a1", "load:0 r5 ! = a"},
         {"the link takes nothing in between", "con sub want refuse load=X,5,17,a1 take @1250 load=X,5,0,a1",
          "load:0 load:0 r5 ! = a"},
@@ -471,8 +474,8 @@ static void test_stories(void **state)
         {"emptied, and nobody has come: no roster",
          READY "pub=X,9+c log=X load=,0,0 @1150 @1200 load=Y,90,0,a90",
          SAID "log:6 load:0 load:0 r90 load:0 = ab"},
-        {"emptied before the first load", "con sub want load=,0,0 @1200 load=X,5,0,a1",
-         "load:0 load:0 r5 ! = a"},
+        {"emptied before the first load", "con sub want load=,0,0 @1150 | @1200 load=X,5,0,a1",
+         "load:0 | load:0 r5 ! = a"},
         {"another epoch: nobody goes before all have asserted",
          "node=X,5,m=X,n=X " READY "node=Y,90,m=Y node=Y,91,m=Y,n=Y load=Y,91,0,a91,c90",
          SAID "r90 load:0 +c91 -b91 r92 ! = ac"},

@@ -134,10 +134,15 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 	@touch $@
 
 check-e2e: all tests/node_modules/.package-lock.json ## the real programs against real Redis, nginx, clients and Chromium
-	@PRESENCE_BIN=$(BUILD)/bin node --test --test-concurrency=3 $(E2E)
+	@PRESENCE_BIN=$(BUILD)/bin node --test --test-concurrency=5 $(E2E)
 
 check-san: ## unit and end-to-end tests under ASan and UBSan
 	@$(MAKE) --no-print-directory SAN=address,undefined check-unit check-e2e
+
+bench: ## CPU, memory and latency beside a Node peer, as ratios (3 minutes; FULL=1: 20)
+	@tests/tools/deps.sh build demo check
+	@$(MAKE) --no-print-directory all tests/node_modules/.package-lock.json
+	@PRESENCE_BIN=$(BUILD)/bin node tests/bench/bench.js $(if $(FULL),--full) $(if $(JSON),--json)
 
 lint: ## layers, layout, and what the checkers say
 	@tests/tools/lint.sh
@@ -159,7 +164,7 @@ compdb: ## compile_commands.json in build/, for editors
 	@bear --output build/compile_commands.json -- $(MAKE) -B all
 
 completions: all ## write completions/ from the programs' tables
-	@PRESENCE_BIN=$(BUILD)/bin tests/tools/completions.sh
+	@tests/tools/completions.sh $(BUILD)/bin
 
 install: all ## into DESTDIR/PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions \

@@ -25,6 +25,7 @@ _presence_sim() {
                 *:--ttl) ((i++)) ;;
                 *:--late) ((i++)) ;;
                 *:--delivery) ((i++)) ;;
+                *:--skew) ((i++)) ;;
                 *:--drain-grace) ((i++)) ;;
                 *:--config) ((i++)) ;;
                 *:--completions) ((i++)) ;;
@@ -104,12 +105,13 @@ _presence_sim() {
     *:--ttl) :; return ;;
     *:--late) :; return ;;
     *:--delivery) :; return ;;
+    *:--skew) :; return ;;
     *:--drain-grace) :; return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --server --auth --encoding --source --seed --history --json --quiet --connect-timeout --connect-rate --ttl --late --delivery --drain-grace --config --check-config --help --version --completions'
+        flags=' --server --auth --encoding --source --seed --history --json --quiet --connect-timeout --connect-rate --ttl --late --delivery --skew --drain-grace --config --check-config --help --version --completions'
         case $command in
         mobile) flags+=' --users --prefix --groups --beat --churn --away --silent --roam --settle --dashboards --batch --duration' ;;
         web) flags+=' --viewer --groups --watch-groups --watch-users --dashboards --batch --duration' ;;

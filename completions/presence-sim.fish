@@ -13,6 +13,7 @@ complete -c presence-sim -l connect-rate -x -d 'connections opened a second at t
 complete -c presence-sim -l ttl -x -d 'the servers\' TTL, unless they say it themselves'
 complete -c presence-sim -l late -x -d 'how long after its end a user may be shown online; 0: not judged'
 complete -c presence-sim -l delivery -x -d 'how long a message may be under way'
+complete -c presence-sim -l skew -x -d 'how far a server\'s reckoning of Redis\'s clock may be off'
 complete -c presence-sim -l drain-grace -x -d 'the servers\' drain grace'
 complete -c presence-sim -l config -r -F -d 'read settings from a file of KEY=value lines'
 complete -c presence-sim -l check-config -d 'check the settings, show them and end'

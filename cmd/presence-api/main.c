@@ -205,11 +205,11 @@ static int serve(struct server *s)
 int main(int argc, char **argv)
 {
     static struct server server;
+    server.argc = argc; /* all of them: a reload reads the flags again */
+    server.argv = argv;
     int code = program_start(&program, &argc, argv, &server.config, config_check);
     if (code >= 0)
         return code;
-    server.argc = argc;
-    server.argv = argv;
     log_init("presence-api", log_config_level(&server.config.log));
     code = serve(&server);
     program_finish(&program, NULL, &server.config);

@@ -33,7 +33,7 @@ async function play(text, args = [], env = {}) {
   }
 }
 
-test('scenarios', { concurrency: 2 }, async (t) => {
+test('scenarios', { concurrency: 4 }, async (t) => {
   const files = fs.readdirSync(SCENARIOS).filter((name) => name.endsWith('.scenario'));
   assert.ok(files.length >= 8);
   await Promise.all(files.map((name) => t.test(name, async () => {

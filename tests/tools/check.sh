@@ -25,7 +25,8 @@ step 'unit tests' make --no-print-directory -j "$jobs" WERROR=1 check-unit
 step 'end-to-end tests' make --no-print-directory check-e2e
 step 'sanitizer build and unit tests' make --no-print-directory -j "$jobs" SAN=address,undefined check-unit
 step 'end-to-end tests under sanitizers' env PRESENCE_PATIENCE=4 make --no-print-directory SAN=address,undefined check-e2e
-step 'completions' env PRESENCE_BIN=build/bin tests/tools/completions.sh --check
+step 'completions' tests/tools/completions.sh --check build/bin
+step 'settings in the README' tests/tools/settings.sh --check
 step 'demo' env DEMO_SECONDS=20 make --no-print-directory demo
 echo "make check: $((SECONDS - start)) s"
 echo "$passed passed, $failed failed"

@@ -53,7 +53,9 @@ tables() {
     table 'The daemons: log' presence-ws Log
     table 'presence-ws' presence-ws Server
     table 'presence-api' presence-api Server
-    table 'presence-expiryd' presence-expiryd Server
+    table 'presence-expiryd' presence-expiryd Expiry
+    table 'presence-ctl' presence-ctl Output
+    table 'presence-sim' presence-sim 'Common to all commands'
 }
 
 fresh=$(mktemp)

@@ -641,6 +641,39 @@ static void test_snapshots_are_shared(void **state)
     teardown(&x);
 }
 
+/* A costly one is shared for a moment, but not beyond what the rings still hold. */
+static void test_old_snapshots_and_revisions(void **state)
+{
+    struct fixture x;
+    struct viewer v[2];
+    char device[128];
+
+    setup(&x, 64, 0);
+    fill(&x, 20001);
+    for (int i = 0; i < 2; i++)
+        viewer_setup(&v[i], &x, 0, false, NULL);
+    viewer_begin(&v[0], &x.feed, &x.roster, SPAN("me"), 0, 1000);
+    for (int i = 0; i < 65; i++)
+        change(&x, "a", i % 2 == 0);
+    viewer_begin(&v[1], &x.feed, &x.roster, SPAN("me"), 0, 1001);
+    assert_ptr_not_equal(v[0].snapshot, v[1].snapshot);
+    for (int i = 0; i < 2; i++)
+        viewer_gone(&v[i], &x);
+    teardown(&x);
+
+    /* The entries are there still, but their frames are written over. */
+    setup(&x, 1024, 0);
+    viewer_setup(&v[0], &x, 0, false, NULL);
+    begin(&v[0], &x);
+    memset(device, 'd', sizeof(device));
+    for (int i = 0; i < 1000; i++)
+        change_with(&x, "a", i % 2 == 0, (struct span){device, sizeof(device)}, NULL);
+    assert_int_equal(viewer_resume(&v[0], &x.feed, &x.roster, SPAN("e"), 1), -1);
+    assert_int_equal(viewer_resume(&v[0], &x.feed, &x.roster, SPAN("e"), 900), 0);
+    viewer_gone(&v[0], &x);
+    teardown(&x);
+}
+
 /* Sent in fragments, while others come and go and the shared one is replaced: ASan looks on. */
 static void test_large_snapshots(void **state)
 {
@@ -778,6 +811,7 @@ int main(void)
         cmocka_unit_test(test_resume_rules),
         cmocka_unit_test(test_for_one_alone),
         cmocka_unit_test(test_snapshots_are_shared),
+        cmocka_unit_test(test_old_snapshots_and_revisions),
         cmocka_unit_test(test_large_snapshots),
         cmocka_unit_test(test_hostile_texts),
         cmocka_unit_test(test_a_crowd_of_viewers),

@@ -108,7 +108,7 @@ function awaitOffline(s, user, env, ...app) {
 
 const PHONE = [process.execPath, path.join(EXAMPLES, 'mobile-client-presence.js')];
 
-scenario('the CI script sees an app come and go', { expiryds: 1, env: { PRESENCE_TTL: '1s' } }, async (s) => {
+scenario('the CI script sees an app come and go', { expiryds: 1, env: { PRESENCE_TTL: '2s' } }, async (s) => {
   const killed = await awaitOffline(s, 'user7', {}, ...PHONE);
   assert.equal(killed.code, 0, killed.stderr);
   assert.match(killed.stdout, /user7 is online[^]*user7 is offline[^]*disconnected/);

@@ -43,7 +43,7 @@ scenario('Ctrl-C: the phone says that it goes', {}, async (s) => {
   assert.deepEqual(await dashboard.kill('SIGTERM'), { code: 0, signal: null });
 });
 
-scenario('silent phones: offline after the TTL', { expiryds: 1, env: { PRESENCE_TTL: '1s' } }, async (s) => {
+scenario('silent phones: offline after the TTL', { expiryds: 1, env: { PRESENCE_TTL: '2s' } }, async (s) => {
   const { port } = s.servers[0];
   const dashboard = startDashboard(s, port);
   await dashboard.printed(/0 online/);

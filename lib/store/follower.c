@@ -1,4 +1,4 @@
-#include "store/follower.h"
+#include "store/follower_inner.h"
 
 #include "base/mem.h"
 #include "wire/control.h"
@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOAD_PAGE       1000
-#define LOG_PAGE        1000
-#define RETRY_MS        200
-#define DEAF_AFTER_MS   150
-#define DEAF_FILLS      3
-#define GROUPS_EVERY_MS 5000 /* each set within 10 s, also when there are many */
+#define LOAD_PAGE     1000
+#define LOG_PAGE      1000
+#define RETRY_MS      200
+#define DEAF_AFTER_MS 150
+#define DEAF_FILLS    3
 
 void follower_init(struct follower *f, const struct store *store, const struct redis_time *time,
                    const char *group_key, const struct follower_hooks *hooks, void *arg)
@@ -41,7 +40,7 @@ bool follower_recovering(const struct follower *f)
     return f->recovery.waiting;
 }
 
-static bool send_command(struct follower *f, enum follower_tag tag)
+bool follower_send(struct follower *f, enum follower_tag tag)
 {
     if (f->waiting[tag] || f->hooks->send(f->arg, tag, bytes_span(&f->command)) < 0)
         return false;
@@ -53,14 +52,14 @@ static bool ask_load(struct follower *f, struct span cursor)
 {
     bytes_reset(&f->command);
     store_load(f->store, cursor, LOAD_PAGE, f->text, &f->command);
-    return span_copy(cursor, f->cursor, sizeof(f->cursor)) == 0 && send_command(f, FOLLOWER_LOAD);
+    return span_copy(cursor, f->cursor, sizeof(f->cursor)) == 0 && follower_send(f, FOLLOWER_LOAD);
 }
 
 static void ask_log(struct follower *f)
 {
     bytes_reset(&f->command);
     store_log(f->store, f->roster.rev + 1, LOG_PAGE, &f->command);
-    if (!send_command(f, FOLLOWER_LOG))
+    if (!follower_send(f, FOLLOWER_LOG))
         return;
     f->log_until = f->store_rev;
     f->gaps++;
@@ -425,70 +424,6 @@ static void log_answer(struct follower *f, const struct redisReply *reply)
         ask_log(f);
 }
 
-static void group_differs(void *arg, struct group *group, struct span user)
-{
-    struct follower *f = arg;
-    const struct roster_user *u = roster_get(&f->roster, user);
-    struct span claims = u ? roster_user_groups(u) : SPAN_NONE;
-    f->hooks->regrouped(f->arg, group, user, claims, claims);
-}
-
-static void read_group(struct follower *f, struct group *group)
-{
-    bytes_reset(&f->command);
-    store_group(f->group_key, group_name(group), &f->command);
-    if (span_copy(group_name(group), f->group_name, sizeof(f->group_name)) == 0)
-        send_command(f, FOLLOWER_GROUP);
-}
-
-/* Those never read first, then one after the other. */
-static void read_next_group(struct follower *f, int64_t now_ms)
-{
-    size_t at = 0;
-    struct group *group;
-    if (!f->connected || f->waiting[FOLLOWER_GROUP])
-        return;
-    while ((group = map_next(&f->groups.by_name, &at)))
-        if (!group->loaded) {
-            read_group(f, group);
-            return;
-        }
-    if (now_ms < f->groups_ms)
-        return;
-    if ((group = map_next(&f->groups.by_name, &f->group_at))) {
-        read_group(f, group);
-        return;
-    }
-    f->group_at = 0;
-    f->groups_ms = now_ms + GROUPS_EVERY_MS;
-}
-
-static void group_answer(struct follower *f, const struct redisReply *reply, int64_t now_ms)
-{
-    struct group *group = map_get(&f->groups.by_name, span_of(f->group_name));
-    size_t count = reply_count(reply);
-    if (group && !reply_is_error(reply)) {
-        struct span *members = mem_array(count + 1, sizeof(*members));
-        for (size_t i = 0; i < count; i++)
-            members[i] = reply_text(reply_at(reply, i));
-        bool first = !group->loaded;
-        group_replace(group, members, count, group_differs, f);
-        free(members);
-        if (first)
-            f->hooks->ready(f->arg);
-    } else if (group) {
-        /* No set under that name: nobody is a member by Redis. */
-        group->loaded = true;
-        f->hooks->ready(f->arg);
-    }
-    read_next_group(f, now_ms);
-}
-
-void follower_read_groups(struct follower *f, int64_t now_ms)
-{
-    read_next_group(f, now_ms);
-}
-
 void follower_answer(struct follower *f, enum follower_tag tag, const struct redisReply *reply,
                      int64_t now_ms)
 {
@@ -500,7 +435,7 @@ void follower_answer(struct follower *f, enum follower_tag tag, const struct red
     else if (tag == FOLLOWER_LOG)
         log_answer(f, reply);
     else
-        group_answer(f, reply, now_ms);
+        follower_group_answer(f, reply, now_ms);
     go_on(f, now_ms);
 }
 
@@ -513,6 +448,6 @@ void follower_tick(struct follower *f, int64_t now_ms)
         ask_log(f);
     }
     if (f->wanted)
-        read_next_group(f, now_ms);
+        follower_read_groups(f, now_ms);
     go_on(f, now_ms);
 }

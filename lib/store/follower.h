@@ -26,8 +26,8 @@ struct follower_hooks {
     void (*restarted)(void *arg, uint64_t rev);
     /* The first load is done, or a watched group was read: waiting viewers may begin. */
     void (*ready)(void *arg);
-    /* A user joined or left a watched group by set (`group`, online or not), or a user who is online by claim
-     * (group NULL; `before`, `now`: claims). */
+    /* A user joined or left a watched group by set (`group`, online or not; not at its first reading), or a
+     * user who is online by claim (group NULL; `before`, `now`: claims). */
     void (*regrouped)(void *arg, struct group *group, struct span user, struct span before, struct span now);
     /* presence:control: a JSON object, already parsed as text of `cmd`; for kick and the like. */
     void (*control)(void *arg, struct span payload);

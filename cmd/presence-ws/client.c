@@ -1,121 +1,20 @@
-/* One connection of presence-ws: from its upgrade to its end, and the messages it sends (contract sections 3,
- * 4). */
+/* One connection of presence-ws from its upgrade to its end: its session, its timer, its close (contract
+ * sections 3, 4). */
+#include "client.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "counters.h"
-#include "presence/rate.h"
-#include "server.h"
 #include "wire/control.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOSE_WRONG_KIND    1003
-#define CLOSE_MALFORMED     1007
-#define CLOSE_POLICY        1008
-#define CLOSE_TOO_BIG       1009
 #define CLOSE_RESTART       1012
 #define CLOSE_TOKEN_EXPIRED 4401
 #define CLOSE_KICKED        4403
-#define PEEK_MAX            64
-
-struct client {
-    struct list link; /* in server.clients */
-    struct wheel_timer timer;
-    struct server *server;
-    struct websocket *ws;
-    struct session *session; /* of a phone, while it may end by this connection */
-    struct watcher *watcher;
-    struct bytes *part; /* a message that arrives in pieces; NULL: none */
-    int64_t heard_ms;
-    int64_t ponged_ms;  /* the last pong, or the beginning */
-    int64_t pinged_ms;  /* a ping waits for its answer since; 0: none */
-    int64_t expires_ms; /* of the token; 0: never */
-    int64_t release_ms; /* a kept beat goes then; 0: none */
-    struct rate rate;
-    uint8_t role, encoding;
-    bool speaks_v1;
-    bool closing;
-    bool skipping; /* the rest of this message is none of ours */
-};
-
-static enum encoding client_encoding(const struct client *c)
-{
-    return (enum encoding)c->encoding;
-}
-
-/* Connections of one address, counted only when they are bounded. */
-struct address {
-    size_t count;
-    char text[64];
-};
-
-static struct span address_key(const void *object)
-{
-    return span_of(((const struct address *)object)->text);
-}
-
-static void address_add(struct server *s, const char *peer)
-{
-    if (s->config.max_per_address == 0)
-        return;
-    s->addresses.key_of = address_key;
-    struct address *a = map_get(&s->addresses, span_of(peer));
-    if (!a) {
-        a = mem_zalloc(sizeof(*a));
-        snprintf(a->text, sizeof(a->text), "%s", peer);
-        map_put(&s->addresses, a);
-    }
-    a->count++;
-}
-
-static void address_remove(struct server *s, const char *peer)
-{
-    if (s->config.max_per_address == 0)
-        return;
-    struct address *a = map_get(&s->addresses, span_of(peer));
-    if (a && --a->count == 0)
-        free(map_remove(&s->addresses, span_of(peer)));
-}
-
-static bool address_full(const struct server *s, const char *peer)
-{
-    if (s->config.max_per_address == 0 || s->addresses.count == 0)
-        return false;
-    const struct address *a = map_get(&s->addresses, span_of(peer));
-    return a && a->count >= (size_t)s->config.max_per_address;
-}
-
-static bool user_full(const struct server *s, struct span user)
-{
-    int64_t count = (int64_t)dashboards_of_user(s, user);
-    for (const struct session *at = ledger_user(&s->ledger, user); at; at = at->next)
-        count += at->owner != NULL;
-    return s->config.max_per_user > 0 && count >= s->config.max_per_user;
-}
-
-int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal)
-{
-    struct server *s = arg;
-    struct span user = {request->token.user, request->token.user_len};
-    if (user_full(s, user))
-        *refusal = (struct gate_refusal){429, "Too many connections of this user", "quota", 30};
-    else if (address_full(s, request->peer))
-        *refusal = (struct gate_refusal){429, "Too many connections from this address", "quota", 30};
-    else if (s->draining)
-        *refusal = (struct gate_refusal){503, "The server is restarting", "unavailable", 1};
-    else if (websocket_count(s->endpoint) + s->arrival_count >= (size_t)s->config.max_connections)
-        *refusal = (struct gate_refusal){503, "Too many connections to this server", "unavailable", 5};
-    else if (request->token.role != ROLE_MOBILE && !watchers_admissible(s))
-        *refusal =
-            (struct gate_refusal){503, "Presence is not known yet: Redis can't be reached", "unavailable", 1};
-    else
-        return 0;
-    return -1;
-}
 
 static void end_session(struct client *c, const char *reason, bool alive)
 {
@@ -148,12 +47,6 @@ void client_close(struct server *s, struct client *c, unsigned code, const char 
     websocket_close(c->ws, code, reason);
 }
 
-static void break_rule(struct client *c, unsigned code, const char *reason)
-{
-    metric_add(&counters.closed_rule, 1);
-    client_close(c->server, c, code, reason, "policy");
-}
-
 bool client_write(struct client *c, const struct feed_piece *piece, bool *ret_full)
 {
     enum websocket_written written = WEBSOCKET_GONE;
@@ -170,7 +63,7 @@ static int64_t soonest(int64_t a, int64_t b)
     return b > 0 && b < a ? b : a;
 }
 
-static bool beats_by_pong(const struct client *c)
+bool client_beats_by_pong(const struct client *c)
 {
     return c->session && c->server->config.refresh_on_pong;
 }
@@ -191,7 +84,7 @@ static int64_t check_due(const struct client *c)
         return INT64_MAX;
     if (c->pinged_ms)
         return (c->heard_ms > c->pinged_ms ? c->heard_ms : c->pinged_ms) + config->pong_timeout_ms;
-    return (beats_by_pong(c) ? c->ponged_ms : c->heard_ms) + ping_interval(config);
+    return (client_beats_by_pong(c) ? c->ponged_ms : c->heard_ms) + ping_interval(config);
 }
 
 static int64_t next_due(const struct client *c)
@@ -322,7 +215,7 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
     c->expires_ms = token_expiry(&request->token);
     list_append(&s->clients, &c->link);
     wheel_timer_init(&c->timer, on_timer);
-    address_add(s, request->peer);
+    admission_add(s, request->peer);
     log_arrival(c, request);
     s->phones += c->role == ROLE_MOBILE;
     if (c->speaks_v1)
@@ -335,16 +228,7 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
     return c;
 }
 
-static void drop_part(struct client *c)
-{
-    if (!c->part)
-        return;
-    bytes_finish(c->part);
-    free(c->part);
-    c->part = NULL;
-}
-
-static void beat(struct client *c, struct span metadata)
+void client_beat(struct client *c, struct span metadata)
 {
     struct server *s = c->server;
     int64_t release_ms = session_beat(&s->ledger, c->session, metadata, loop_now_ms(s->loop));
@@ -356,159 +240,13 @@ static void beat(struct client *c, struct span metadata)
     }
 }
 
-static void take_heartbeat(struct client *c, struct span message)
-{
-    bytes_auto scratch = BYTES_INIT;
-    struct heartbeat h;
-    metric_add(&counters.heartbeats, 1);
-    if (!c->session)
-        return;
-    if (message_read_heartbeat(client_encoding(c), message, &scratch, &h) != MESSAGE_OK)
-        break_rule(c, CLOSE_MALFORMED, "Malformed heartbeat");
-    else if (!span_equal(h.from, session_user(c->session)))
-        metric_add(&counters.heartbeats_refused, 1);
-    else
-        beat(c, h.metadata);
-}
-
-static struct watcher *watcher_of_phone(struct client *c)
-{
-    struct span groups[GROUPS_MAX];
-    struct token token = {.role = ROLE_MOBILE, .has_groups = true};
-    struct gate_request request = {.encoding = client_encoding(c)};
-    struct span user = session_user(c->session);
-    void *json = groups_read(session_groups(c->session), groups, &token.group_count);
-    memcpy(token.user, user.data, user.len);
-    token.user_len = user.len;
-    token.groups = groups;
-    request.token = token;
-    struct watcher *w = watcher_create(c->server, c, &request);
-    groups_read_finish(json);
-    return w;
-}
-
-static void take_subscribe(struct client *c, struct span message)
-{
-    struct subscribe subscribe;
-    if (!c->watcher && !c->session)
-        return;
-    if (message_read_subscribe(client_encoding(c), message, &subscribe) != MESSAGE_OK) {
-        break_rule(c, CLOSE_MALFORMED, "Malformed subscription");
-        return;
-    }
-    if (!c->watcher)
-        c->watcher = watcher_of_phone(c);
-    watcher_subscribe(c->server, c->watcher, &subscribe);
-    subscribe_finish(&subscribe);
-}
-
-/* What is ours to read, within its size; anything else about it is decided when it is whole. */
-static bool is_ours(struct client *c, int64_t type, uint64_t size)
-{
-    uint64_t limit = type == MESSAGE_HEARTBEAT ? HEARTBEAT_SIZE_MAX : SUBSCRIBE_SIZE_MAX;
-    if (!c->server->config.policy.enabled || (type != MESSAGE_HEARTBEAT && type != MESSAGE_SUBSCRIBE)) {
-        metric_add(&counters.skipped, 1);
-        c->skipping = true;
-        return false;
-    }
-    if (type == MESSAGE_HEARTBEAT && c->role != ROLE_MOBILE)
-        break_rule(c, CLOSE_POLICY, "Web clients cannot send heartbeat");
-    else if (size > limit)
-        break_rule(c, CLOSE_TOO_BIG, "Message too big");
-    return !c->closing;
-}
-
-static void take_whole(struct client *c, int64_t type, struct span message)
-{
-    if (!rate_message(&c->rate, loop_now_ms(c->server->loop))) {
-        metric_add(&counters.closed_rate, 1);
-        client_close(c->server, c, CLOSE_POLICY, "Too many messages", "policy");
-    } else if (type == MESSAGE_HEARTBEAT) {
-        take_heartbeat(c, message);
-    } else {
-        take_subscribe(c, message);
-    }
-}
-
-static void skip(struct client *c, size_t bytes)
-{
-    metric_add(&counters.skipped_bytes, bytes);
-    if (rate_bytes(&c->rate, bytes, c->server->config.max_byte_rate, loop_now_ms(c->server->loop)))
-        return;
-    metric_add(&counters.closed_rate, 1);
-    client_close(c->server, c, CLOSE_POLICY, "Too many bytes", "policy");
-}
-
-/* The whole message so far, this piece included. */
-static struct span joined(struct client *c, struct span piece)
-{
-    if (!c->part)
-        return piece;
-    bytes_append_span(c->part, piece);
-    return bytes_span(c->part);
-}
-
-static void keep(struct client *c, struct span piece)
-{
-    if (c->part)
-        return;
-    c->part = mem_zalloc(sizeof(*c->part));
-    bytes_append_span(c->part, piece);
-}
-
-static void take_piece(struct client *c, struct span piece, bool final, uint64_t remaining)
-{
-    int64_t type;
-    struct span so_far = joined(c, piece);
-    enum message_result result = message_peek(client_encoding(c), so_far, &type);
-    bool more = result == MESSAGE_MORE && !final && so_far.len < PEEK_MAX;
-    if (more) {
-        keep(c, piece);
-    } else if (result != MESSAGE_OK) {
-        break_rule(c, CLOSE_MALFORMED, "Malformed message");
-    } else if (!is_ours(c, type, so_far.len + remaining)) {
-        if (c->skipping)
-            skip(c, so_far.len);
-        drop_part(c);
-    } else if (final) {
-        take_whole(c, type, so_far);
-        drop_part(c);
-    } else {
-        keep(c, piece);
-    }
-}
-
-static void on_received(void *owner, struct span piece, bool first, bool final, uint64_t remaining,
-                        bool binary)
-{
-    struct client *c = owner;
-    c->heard_ms = loop_now_ms(c->server->loop);
-    if (!beats_by_pong(c))
-        c->pinged_ms = 0;
-    if (c->closing)
-        return;
-    if (first) {
-        c->skipping = false;
-        drop_part(c);
-        if (binary != (c->encoding == ENCODING_MSGPACK)) {
-            break_rule(c, CLOSE_WRONG_KIND,
-                       binary ? "This connection speaks JSON" : "This connection speaks MessagePack");
-            return;
-        }
-    }
-    if (c->skipping)
-        skip(c, piece.len);
-    else
-        take_piece(c, piece, final, remaining);
-}
-
 static void on_pong(void *owner)
 {
     struct client *c = owner;
     c->heard_ms = c->ponged_ms = loop_now_ms(c->server->loop);
     c->pinged_ms = 0;
-    if (beats_by_pong(c))
-        beat(c, SPAN_NONE);
+    if (client_beats_by_pong(c))
+        client_beat(c, SPAN_NONE);
     client_schedule(c); /* the next ping may be due before this one's answer was */
 }
 
@@ -530,17 +268,17 @@ static void on_closed(void *owner, enum websocket_end end)
         end_session(c, end == WEBSOCKET_PEER ? "disconnected" : "policy", end == WEBSOCKET_PEER);
     if (c->watcher)
         watcher_destroy(s, c->watcher);
-    address_remove(s, websocket_peer(c->ws));
+    admission_remove(s, websocket_peer(c->ws));
     s->phones -= c->role == ROLE_MOBILE;
     wheel_stop(&s->wheel, &c->timer);
     list_remove(&c->link);
-    drop_part(c);
+    inbox_drop(c);
     free(c);
 }
 
 const struct websocket_hooks client_hooks = {
     .opened = on_opened,
-    .received = on_received,
+    .received = inbox_received,
     .pong = on_pong,
     .writable = on_writable,
     .closed = on_closed,

@@ -1,10 +1,12 @@
 /* The whole of presence-ws: what the parts share. One per process; the parts are
- *   arrival.c  phones until their session stands in the store
- *   client.c   a connection: messages in, session rules
- *   watcher.c  viewers: changes out
- *   store.c    Redis: the asserter and the follower on the links
- *   health.c   /healthz, /readyz, /metrics
- *   main.c     start, signals, drain */
+ *   admission.c  quotas
+ *   arrival.c    phones until their session stands in the store
+ *   client.c     a connection: its session, its timer, its end
+ *   inbox.c      the messages it sends
+ *   watcher.c    viewers: changes out
+ *   store.c      Redis: the asserter and the follower on the links
+ *   health.c     /healthz, /readyz, /metrics
+ *   main.c       start, signals, drain */
 #ifndef PRESENCE_WS_SERVER_H
 #define PRESENCE_WS_SERVER_H
 
@@ -121,7 +123,10 @@ void arrival_begin(struct server *s, int fd, struct gate_request *request, struc
 /* client.c */
 struct session *client_open_session(struct server *s, const struct gate_request *request, void *owner);
 extern const struct websocket_hooks client_hooks;
+/* admission.c: the gate's last question; connections by address, as they come and go. */
 int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal);
+void admission_add(struct server *s, const char *peer);
+void admission_remove(struct server *s, const char *peer);
 /* presence:control's kick: a user's connections, or those of one device. */
 void clients_kick(struct server *s, struct span user, struct span device);
 /* All sessions live on for the drain grace. */

@@ -307,11 +307,13 @@ static void fill_op(const struct session *s, enum session_op_kind kind, struct s
         .opened_ms = s->opened_ms + offset_ms,
         .groups = session_groups(s),
     };
-    if (kind == OP_END || kind == OP_GRACE)
+    if (kind == OP_END || kind == OP_GRACE) {
         ret->extra = span_of(s->end_reason);
-    else if (kind == OP_DRAIN)
+        ret->metadata = span_of(s->saying);
+    }
+    if (kind == OP_DRAIN)
         ret->extra = drain_ms;
-    else if (kind == OP_BEAT)
+    if (kind == OP_BEAT)
         ret->extra = span_of(s->saying);
 }
 
@@ -343,7 +345,7 @@ static void hand_out(struct ledger *l, struct session *s)
     s->said = to_say(s);
     s->want = 0;
     s->uttered |= s->said & WANT_OPEN;
-    if (s->said & WANT_BEAT) {
+    if (s->said & (WANT_BEAT | WANT_LEAVE)) {
         s->saying = s->metadata;
         s->metadata = NULL;
     }

@@ -31,8 +31,9 @@ struct session_op {
     enum role role;
     int64_t beat_ms; /* last sign of life; 0: now */
     int64_t opened_ms;
-    struct span groups; /* JSON array of the claim, or empty */
-    struct span extra;  /* see apply.lua */
+    struct span groups;   /* JSON array of the claim, or empty */
+    struct span extra;    /* see apply.lua */
+    struct span metadata; /* OP_END, OP_GRACE: JSON that a beat brought which was not written yet, or empty */
 };
 
 #endif

@@ -62,7 +62,8 @@ static bool op_lives(enum session_op_kind kind)
     return kind == OP_OPEN || kind == OP_BEAT || kind == OP_ASSERT;
 }
 
-/* The end of a session's value as the hash holds it, so that the script need not put it together. */
+/* The end of a session's value as the hash holds it, so that the script need not put it together; of a
+ * session that ends, the metadata not written yet. */
 static void tail_arg(const struct session_op *op, struct bytes *out)
 {
     bytes_auto tail = BYTES_INIT;
@@ -72,6 +73,8 @@ static void tail_arg(const struct session_op *op, struct bytes *out)
         bytes_append_span(&tail, op->groups);
         bytes_append_char(&tail, '\t');
         bytes_append_span(&tail, op->device);
+    } else {
+        bytes_append_span(&tail, op->metadata);
     }
     resp_arg(out, bytes_span(&tail));
 }

@@ -9,7 +9,8 @@
 --   d  the server drains: the session lives at least so long from now             extra: ms
 --   f  all sessions of the user end                                               extra: reason
 -- beat: the time of the last sign of life; 0: now (o b r), none known (others). tail (o b r): what a session's value ends with:
---   opened, no reason, groups (JSON or ''), device. Reply: now, epoch, rev, online users, one letter per operation:
+--   opened, no reason, groups (JSON or ''), device; (e g): metadata of a beat that was not written yet (JSON) or ''.
+-- Reply: now, epoch, rev, online users, one letter per operation:
 --   . as asked, no change   n went online   f went offline   l too late, not applied   m no such session   x keys of another type
 local TTL, GRACE = tonumber(ARGV[8]), tonumber(ARGV[9])
 local SESSIONS, META, USER = PREFIX .. 'sessions:', PREFIX .. 'meta:', PREFIX .. 'user:'
@@ -132,7 +133,13 @@ local function stored(user, session)
   return session_parse(session, value)
 end
 
-local function finish(user, session, beat, reason)
+local function keep_metadata(user, metadata)
+  if metadata ~= '' then
+    call('HSET', META .. user, 'metadata', metadata)
+  end
+end
+
+local function finish(user, session, beat, metadata, reason)
   local s, code = stored(user, session)
   if not s then
     if code == 'm' then
@@ -142,6 +149,7 @@ local function finish(user, session, beat, reason)
   end
   local seen = math.max(s.beat, math.min(beat, NOW))
   call('HDEL', SESSIONS .. user, session)
+  keep_metadata(user, metadata)
   local _, last = sessions_of(user)
   if last then
     touch(user, seen)
@@ -154,11 +162,12 @@ local function finish(user, session, beat, reason)
 end
 
 -- Lowers (g) or raises (d) a session's deadline.
-local function reschedule(op, user, session, beat, extra)
+local function reschedule(op, user, session, beat, metadata, extra)
   local s, code = stored(user, session)
   if not s then
     return code
   end
+  keep_metadata(user, metadata)
   s.beat = math.max(s.beat, math.min(beat, NOW))
   if op == 'g' then
     s.deadline, s.reason = math.min(s.deadline, NOW + GRACE), extra
@@ -190,14 +199,15 @@ if fenced() then
 end
 local codes = {}
 for i = 10, #ARGV, 6 do
-  local op, user, session, beat, extra = string.sub(ARGV[i], 1, 1), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
+  local op, user, session, beat = string.sub(ARGV[i], 1, 1), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local tail, extra = ARGV[i + 4], ARGV[i + 5]
   local code
   if op == 'b' or op == 'o' or op == 'r' then
-    code = live(op, ARGV[i], user, session, beat, ARGV[i + 4], extra)
+    code = live(op, ARGV[i], user, session, beat, tail, extra)
   elseif op == 'e' then
-    code = finish(user, session, tonumber(beat), extra)
+    code = finish(user, session, tonumber(beat), tail, extra)
   elseif op == 'g' or op == 'd' then
-    code = reschedule(op, user, session, tonumber(beat), extra)
+    code = reschedule(op, user, session, tonumber(beat), tail, extra)
   else
     code = force_offline(user, extra)
   end

@@ -22,6 +22,8 @@ static void append_op(struct bytes *out, const struct session_op *op)
                  (int)op->session.len - 2, op->session.data + 2);
     if (op->extra.len)
         bytes_printf(out, "(%.*s)", (int)op->extra.len, op->extra.data);
+    if (op->metadata.len)
+        bytes_printf(out, "(%.*s)", (int)op->metadata.len, op->metadata.data);
     bytes_append_char(out, ' ');
 }
 
@@ -154,6 +156,12 @@ static void test_stories(void **state)
          "oa/1 | ba/1({x}) | ba/1({y}) | | ", 1},
         {"no metadata of a lost beat comes back with a later one",
          "+a1 t y @26000 b1{x} t y @52000 b1 t ! t y", "oa/1 | ba/1({x}) | ba/1 | ba/1 | ", 1},
+        {"kept metadata goes along with the end", "+a1 t y @2000 b1{x} e1 t y t",
+         "oa/1 | ea/1(gone)({x}) | | ", 0},
+        {"so does that of a beat to be written", "+a1 t y @26000 b1{x} k1 t ! t y t",
+         "oa/1 | ea/1(kicked)({x}) | ea/1(kicked)({x}) | | ", 0},
+        {"metadata goes along with the end of a short life", "+a1 b1{x} e1 t y t",
+         "oa/1 ea/1(gone)({x}) | | ", 0},
         {"a short life says both", "+a1 e1 t y t", "oa/1 ea/1(gone) | | ", 0},
         {"an end while the beginning is under way", "+a1 t e1 t y t y", "oa/1 | | ea/1(gone) | ", 0},
         {"an end takes the place of a beat", "+a1 t y @26000 b1 e1 t y t", "oa/1 | ea/1(gone) | | ", 0},
@@ -221,6 +229,7 @@ static void test_grace(void **state)
         size_t left;
     } cases[] = {
         {"a peer's close waits", "+a1 t y e1 t y t", "oa/1 | ga/1(gone) | | ", 0},
+        {"kept metadata goes along", "+a1 t y @2000 b1{x} e1 t y t", "oa/1 | ga/1(gone)({x}) | | ", 0},
         {"so does a kick", "+a1 t y k1 t y t", "oa/1 | ga/1(kicked) | | ", 0},
         {"a short life", "+a1 e1 t y t", "oa/1 ga/1(gone) | | ", 0},
         {"but not who is disowned", "Da7 t y t", "ea/7(recovered) | | ", 0},

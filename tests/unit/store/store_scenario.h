@@ -49,6 +49,8 @@ static inline void scenario_option(struct store_redis *t, char *word, struct ses
         op->opened_ms = atoll(value);
     else if (strcmp(word, "extra") == 0)
         op->extra = span_of(value);
+    else if (strcmp(word, "metadata") == 0)
+        op->metadata = span_of(value);
     else if (strcmp(word, "role") == 0)
         assert_int_equal(role_parse(span_of(value), &op->role), 0);
     else

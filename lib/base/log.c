@@ -2,11 +2,14 @@
 
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,10 +20,16 @@
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 static const char *log_program = "";
-static int log_fd = STDERR_FILENO;
 static enum log_level log_threshold = LOG_LEVEL_INFO;
 static uint64_t dropped;
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct {
+    int fd;
+    bool own;    /* opened here: never blocks, and is closed with the next log_set_fd */
+    bool socket; /* asked per line not to block */
+    bool torn;   /* the last line was taken in part: the next begins with its newline */
+} sink = {.fd = STDERR_FILENO};
 
 struct line {
     char data[LINE_SIZE];
@@ -31,11 +40,31 @@ void log_init(const char *program, enum log_level level)
 {
     log_program = program;
     log_set_level(level);
+    log_set_fd(STDERR_FILENO);
+}
+
+/* O_NONBLOCK on the descriptor itself would hold for all who share its terminal or pipe. */
+static int open_again(int fd)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 void log_set_fd(int fd)
 {
-    log_fd = fd;
+    struct stat st = {0};
+    int again = -1;
+
+    if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+        again = open_again(fd);
+    if (sink.own)
+        close(sink.fd);
+    sink.own = again >= 0;
+    sink.fd = sink.own ? again : fd;
+    sink.socket = S_ISSOCK(st.st_mode);
+    sink.torn = false;
 }
 
 void log_set_level(enum log_level level)
@@ -205,17 +234,31 @@ static void put_head(struct line *line, enum log_level level, const char *event)
     put(line, head, len < (int)sizeof(head) ? (size_t)len : sizeof(head) - 1);
 }
 
-/* Not O_NONBLOCK: that would belong to the terminal or pipe, and with it to all who share it. */
+/* How many bytes were taken at once, or -1. */
+static ssize_t take(const char *data, size_t len)
+{
+    struct pollfd ready = {.fd = sink.fd, .events = POLLOUT};
+
+    if (sink.socket)
+        return send(sink.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (!sink.own && (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT)))
+        return -1;
+    return write(sink.fd, data, len);
+}
+
 static bool send_line(const struct line *line)
 {
-    struct pollfd ready = {.fd = log_fd, .events = POLLOUT};
-    bool sent;
+    ssize_t taken = -1;
 
     pthread_mutex_lock(&write_lock);
-    sent = poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) &&
-           write(log_fd, line->data, line->len) == (ssize_t)line->len;
+    if (sink.torn)
+        sink.torn = take("\n", 1) != 1;
+    if (!sink.torn) {
+        taken = take(line->data, line->len);
+        sink.torn = taken > 0 && taken < (ssize_t)line->len;
+    }
     pthread_mutex_unlock(&write_lock);
-    return sent;
+    return taken == (ssize_t)line->len;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)

@@ -12,9 +12,9 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* `program` must outlive the log. */
+/* To stderr. `program` must outlive the log. */
 void log_init(const char *program, enum log_level level);
-/* Another descriptor than stderr, which stays the caller's. */
+/* Another descriptor, which stays the caller's; not while somebody logs. */
 void log_set_fd(int fd);
 void log_set_level(enum log_level level);
 enum log_level log_level(void);

@@ -1,5 +1,5 @@
 /* How much a client may send (contract section 3): more than 10 messages of types 30 and 33 a second for 5 s
- * ends it; all other bytes go at any rate up to a byte rate. Pure; 16 bytes a connection. */
+ * ends it; all other bytes go at any rate up to a byte rate. Pure; 12 bytes a connection. */
 #ifndef PRESENCE_RATE_H
 #define PRESENCE_RATE_H
 

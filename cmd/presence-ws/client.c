@@ -105,6 +105,8 @@ void client_schedule(struct client *c)
 static void give_up(struct client *c, struct metric *counter)
 {
     metric_add(counter, 1);
+    log_debug("client_given_up", LOG_T("reason", counter == &counters.viewers_stuck ? "stuck" : "no_pong"),
+              LOG_T("peer", websocket_peer(c->ws)));
     c->closing = true;
     abandon_session(c);
     websocket_drop(c->ws);
@@ -257,10 +259,19 @@ static void on_writable(void *owner)
         watcher_writable(c->server, c->watcher);
 }
 
+static void log_end(const struct client *c, enum websocket_end end)
+{
+    static const char *const by[] = {"peer", "server", "network"};
+    log_debug("client_gone", LOG_S("user", c->session ? session_user(c->session) : SPAN_NONE),
+              LOG_T("by", by[end]), LOG_T("peer", websocket_peer(c->ws)));
+}
+
 static void on_closed(void *owner, enum websocket_end end)
 {
     struct client *c = owner;
     struct server *s = c->server;
+    if (!c->closing) /* else it has been said why */
+        log_end(c, end);
     c->closing = true;
     if (end == WEBSOCKET_DROPPED)
         abandon_session(c);

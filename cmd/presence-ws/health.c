@@ -69,5 +69,4 @@ void health_refused(void *arg, int status, const char *reason, const char *peer)
          i++)
         if (strcmp(gate_refusal_reasons[i], reason) == 0)
             metric_add(&counters.refused[i], 1);
-    log_debug("refused", LOG_N("status", status), LOG_T("reason", reason), LOG_T("peer", peer));
 }

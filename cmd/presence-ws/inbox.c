@@ -1,5 +1,6 @@
 /* The messages that clients send: put together from pieces, bounded, told apart, obeyed or refused (contract
  * section 3). */
+#include "base/log.h"
 #include "base/mem.h"
 #include "client.h"
 #include "counters.h"
@@ -29,6 +30,20 @@ void inbox_drop(struct client *c)
     c->part = NULL;
 }
 
+static void obey_heartbeat(struct client *c, const struct heartbeat *h)
+{
+    struct span user = session_user(c->session);
+    if (!span_equal(h->from, user)) {
+        metric_add(&counters.heartbeats_refused, 1);
+        log_debug("heartbeat_refused", LOG_S("user", user), LOG_S("from", h->from),
+                  LOG_T("peer", websocket_peer(c->ws)));
+        return;
+    }
+    log_debug("heartbeat", LOG_S("user", user), LOG_S("device", session_device(c->session)),
+              LOG_N("timestamp", h->timestamp_ms), LOG_S("metadata", h->metadata));
+    client_beat(c, h->metadata);
+}
+
 static void take_heartbeat(struct client *c, struct span message)
 {
     bytes_auto scratch = BYTES_INIT;
@@ -38,10 +53,8 @@ static void take_heartbeat(struct client *c, struct span message)
         return;
     if (message_read_heartbeat(client_encoding(c), message, &scratch, &h) != MESSAGE_OK)
         break_rule(c, CLOSE_MALFORMED, "Malformed heartbeat");
-    else if (!span_equal(h.from, session_user(c->session)))
-        metric_add(&counters.heartbeats_refused, 1);
     else
-        client_beat(c, h.metadata);
+        obey_heartbeat(c, &h);
 }
 
 static struct watcher *watcher_of_phone(struct client *c)

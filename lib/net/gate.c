@@ -346,6 +346,7 @@ static void guest_time_out(struct guest *g)
     }
     if (g->in.len == 0) {
         /* A browser's spare connection: an answer to no question would puzzle it. */
+        log_debug("gate_refused", LOG_T("peer", g->peer), LOG_N("status", 408), LOG_T("reason", "timeout"));
         if (g->gate->hooks.refused)
             g->gate->hooks.refused(g->gate->arg, 408, "timeout", g->peer);
         guest_close(g);

@@ -160,6 +160,7 @@ fuzz-run: $(FUZZ:%=$(BUILD)/libfuzzer/%)
 	        -artifact_prefix=$(BUILD)/found/$$f- $(BUILD)/found/$$f tests/fuzz/corpus/$$f; done
 
 compdb: ## compile_commands.json in build/, for editors
+	@tests/tools/deps.sh build compdb
 	@mkdir -p build
 	@bear --output build/compile_commands.json -- $(MAKE) -B all
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|test ...
+# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|check|fuzz|compdb ...
 set -eu
 
 need=()
@@ -58,6 +58,7 @@ check() {
     want_command node nodejs 'clients of the end-to-end tests'
     want_command npm npm 'installs those clients'
     want chromium 'the page, and new WebSocket() of a browser'
+    want_command openssl openssl 'a certificate for wss'
     want_command shellcheck shellcheck 'reads the shell scripts'
     want_command luac5.1 lua5.1 'reads the Lua scripts'
     want_command clang-format clang-format 'looks at the layout'
@@ -69,6 +70,10 @@ check() {
 fuzz() {
     want_command clang clang 'libFuzzer'
     want_one 'libFuzzer runtime' libclang-rt-14-dev libclang-rt-19-dev libclang-rt-dev
+}
+
+compdb() {
+    want_command bear bear 'writes compile_commands.json'
 }
 
 as_root() {

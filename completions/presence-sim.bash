@@ -54,6 +54,8 @@ _presence_sim() {
                 load:--changes) ((i++)) ;;
                 load:--changers) ((i++)) ;;
                 load:--warmup) ((i++)) ;;
+                load:--repeat) ((i++)) ;;
+                load:--account) ((i++)) ;;
                 load:--prefix) ((i++)) ;;
                 load:--dashboards) ((i++)) ;;
                 load:--duration | load:-d) ((i++)) ;;
@@ -91,6 +93,8 @@ _presence_sim() {
     load:--changes) :; return ;;
     load:--changers) :; return ;;
     load:--warmup) :; return ;;
+    load:--repeat) :; return ;;
+    load:--account) :; return ;;
     load:--prefix) :; return ;;
     load:--dashboards) :; return ;;
     load:--duration | load:-d) :; return ;;
@@ -116,7 +120,7 @@ _presence_sim() {
         mobile) flags+=' --users --prefix --groups --beat --churn --away --silent --roam --settle --dashboards --batch --duration' ;;
         web) flags+=' --viewer --groups --watch-groups --watch-users --dashboards --batch --duration' ;;
         run) flags+=' --set --timeout --patience --keep --verbose' ;;
-        load) flags+=' --phones --rate --changes --changers --warmup --prefix --dashboards --batch --duration' ;;
+        load) flags+=' --phones --rate --changes --changers --warmup --repeat --account --prefix --dashboards --batch --duration' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
         return

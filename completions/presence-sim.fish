@@ -54,6 +54,8 @@ complete -c presence-sim -n '__fish_seen_subcommand_from load' -l rate -x -d 'he
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l changes -x -d 'comings and goings a second, of further phones'
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l changers -x -d 'how many those are; 0: changes times two'
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l warmup -x -d 'between the last connect and the first measurement'
+complete -c presence-sim -n '__fish_seen_subcommand_from load' -l repeat -x -d 'measure so many times, each with its report'
+complete -c presence-sim -n '__fish_seen_subcommand_from load' -l account -x -d 'report the CPU and the memory of these processes too'
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l prefix -x -d 'of user ids'
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l dashboards -x -d 'dashboards that watch (web: at least 1)'
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l batch -d 'dashboards ask for batches'

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #define STEP_MS      1
@@ -101,7 +102,7 @@ static bool is_due(const struct load *l, uint64_t n, int64_t rate, int64_t now_u
 {
     int64_t since_us = (int64_t)n * SECOND_US / rate;
 
-    *ret_intended_us = l->measure_since_us + since_us;
+    *ret_intended_us = l->m.since_us + since_us;
     return since_us < duration_ms(l) * 1000 && *ret_intended_us <= now_us;
 }
 
@@ -110,19 +111,19 @@ static void beat_some(struct load *l, int64_t now_us)
 {
     int64_t rate = l->phone_count ? l->sim.options->rate : 0, intended;
 
-    for (; rate && is_due(l, l->beats_due, rate, now_us, &intended); l->beats_due++) {
-        if (phone_beat(l->phones[l->beats_due % l->phone_count]))
-            l->beats_failed++;
+    for (; rate && is_due(l, l->m.beats_due, rate, now_us, &intended); l->m.beats_due++) {
+        if (phone_beat(l->phones[l->m.beats_due % l->phone_count]))
+            l->m.beats_failed++;
         else
-            l->beats_sent++;
-        latency_add(&l->lag, clock_mono_us() - intended);
+            l->m.beats_sent++;
+        latency_add(&l->m.lag, clock_mono_us() - intended);
     }
 }
 
 static void change(struct load *l, struct changer *c, int64_t intended_us)
 {
     if (c->phone->state != PHONE_OFF && c->phone->state != PHONE_OPEN) {
-        l->changes_skipped++;
+        l->m.changes_skipped++;
         return;
     }
     c->intended_us = intended_us;
@@ -131,17 +132,17 @@ static void change(struct load *l, struct changer *c, int64_t intended_us)
         phone_connect(c->phone);
     else
         phone_close(c->phone);
-    l->changes_done++;
-    l->expected += watchers_ready(&l->watchers);
+    l->m.changes_done++;
+    l->m.expected += watchers_ready(&l->watchers);
 }
 
 static void change_some(struct load *l, int64_t now_us)
 {
     int64_t rate = l->changer_count ? l->sim.options->changes : 0, intended;
 
-    for (; rate && is_due(l, l->changes_due, rate, now_us, &intended); l->changes_due++) {
-        change(l, &l->changers[l->changes_due % l->changer_count], intended);
-        latency_add(&l->lag, clock_mono_us() - intended);
+    for (; rate && is_due(l, l->m.changes_due, rate, now_us, &intended); l->m.changes_due++) {
+        change(l, &l->changers[l->m.changes_due % l->changer_count], intended);
+        latency_add(&l->m.lag, clock_mono_us() - intended);
     }
 }
 
@@ -149,9 +150,11 @@ static void begin_measure(struct load *l)
 {
     const struct counters *c = &l->sim.counters;
 
-    l->lost_before = c->lost + c->closed_by_server + c->broken;
-    cpu_times(&l->cpu_user_us, &l->cpu_system_us);
-    l->measure_since_us = clock_mono_us();
+    memset(&l->m, 0, sizeof(l->m));
+    accounts_measure_begin(&l->accounts);
+    l->m.lost_before = c->lost + c->closed_by_server + c->broken;
+    cpu_times(&l->m.cpu_user_us, &l->m.cpu_system_us);
+    l->m.since_us = clock_mono_us();
     enter(l, LOAD_MEASURE);
 }
 
@@ -160,20 +163,49 @@ static void end_measure(struct load *l)
     int64_t user, system;
 
     cpu_times(&user, &system);
-    l->cpu_user_us = user - l->cpu_user_us;
-    l->cpu_system_us = system - l->cpu_system_us;
-    l->measured_us = clock_mono_us() - l->measure_since_us;
+    l->m.cpu_user_us = user - l->m.cpu_user_us;
+    l->m.cpu_system_us = system - l->m.cpu_system_us;
+    l->m.took_us = clock_mono_us() - l->m.since_us;
+    accounts_measure_end(&l->accounts);
+    l->measurements--;
     enter(l, LOAD_DRAIN);
 }
 
 static int verdict(const struct load *l)
 {
     const struct counters *c = &l->sim.counters;
-    uint64_t lost = c->lost + c->closed_by_server + c->broken - l->lost_before;
+    uint64_t lost = c->lost + c->closed_by_server + c->broken - l->m.lost_before;
 
     if (!c->opened)
         return EXIT_UNREACHABLE;
-    return lost || l->delivered < l->expected || sim_fault_count(&l->sim) ? EXIT_NO : EXIT_YES;
+    return lost || l->m.delivered < l->m.expected || sim_fault_count(&l->sim) ? EXIT_NO : EXIT_YES;
+}
+
+static void print(const struct load *l)
+{
+    bytes_auto out = BYTES_INIT;
+
+    load_report(l, &out);
+    progress_clear(&l->progress);
+    fwrite(out.data, 1, out.len, stdout);
+    fflush(stdout);
+}
+
+/* What comes late is waited for; at the end also what should not come at all. */
+static void drain(struct load *l)
+{
+    int64_t least_ms = l->measurements > 0 ? 0 : DRAIN_MS;
+    bool complete = l->m.delivered >= l->m.expected && in_phase_ms(l) >= least_ms;
+
+    if (!complete && in_phase_ms(l) < DRAIN_MAX_MS)
+        return;
+    print(l);
+    if (verdict(l) != EXIT_YES)
+        l->verdict = verdict(l);
+    if (l->measurements > 0)
+        begin_measure(l);
+    else
+        sim_end(&l->sim, l->verdict);
 }
 
 static void measure(struct load *l)
@@ -199,6 +231,7 @@ static void step(struct load *l)
             sim_end(&l->sim, EXIT_UNREACHABLE);
         if (start_some(l, l->phone_count, start_phone) && phones_settled(l)) {
             l->connect_ms = in_phase_ms(l);
+            accounts_connected(&l->accounts);
             enter(l, LOAD_CHANGERS);
         }
         break;
@@ -215,9 +248,7 @@ static void step(struct load *l)
             begin_measure(l);
         break;
     case LOAD_MEASURE: measure(l); break;
-    case LOAD_DRAIN:
-        if ((l->delivered >= l->expected && in_phase_ms(l) >= DRAIN_MS) || in_phase_ms(l) >= DRAIN_MAX_MS)
-            sim_end(&l->sim, verdict(l));
+    case LOAD_DRAIN: drain(l);
     }
 }
 
@@ -234,6 +265,7 @@ static void on_interrupted(void *arg)
 {
     struct load *l = arg;
 
+    l->measurements = 1;
     if (l->phase == LOAD_MEASURE)
         end_measure(l);
     else
@@ -277,8 +309,20 @@ static void make(struct load *l)
     watchers_init(&l->watchers, &l->sim, (size_t)o->dashboards, "viewer", &config);
 }
 
+/* 0, or an exit code after a line on stderr. */
+static int account(struct load *l)
+{
+    if (!accounts_parse(l->sim.options->account, &l->accounts))
+        return 0;
+    fprintf(stderr, "presence-sim: --account %s: numbers of processes of this machine, at most %d\n",
+            l->sim.options->account, ACCOUNTS_MAX);
+    return EXIT_USAGE;
+}
+
 static void start(struct load *l)
 {
+    l->measurements = l->sim.options->repeat;
+    accounts_start(&l->accounts);
     l->sim.interrupted = on_interrupted;
     l->sim.arg = l;
     make(l);
@@ -286,19 +330,6 @@ static void start(struct load *l)
     enter(l, LOAD_PHONES);
     sim_start(&l->sim, &l->step, STEP_MS);
     progress_start(&l->progress, &l->sim, load_line, l);
-}
-
-static void print(const struct load *l)
-{
-    bytes_auto out = BYTES_INIT;
-
-    if (l->sim.exit_code == EXIT_UNREACHABLE)
-        fprintf(stderr, "presence-sim: no connection to %s\n", l->sim.options->servers);
-    if (!l->measured_us)
-        return;
-    load_report(l, &out);
-    fwrite(out.data, 1, out.len, stdout);
-    fflush(stdout);
 }
 
 static void finish(struct load *l)
@@ -313,17 +344,27 @@ static void finish(struct load *l)
     free(l->known);
 }
 
+static void run(struct load *l)
+{
+    start(l);
+    sim_run(&l->sim);
+    progress_stop(&l->progress);
+    if (l->sim.exit_code == EXIT_UNREACHABLE)
+        fprintf(stderr, "presence-sim: no connection to %s\n", l->sim.options->servers);
+    finish(l);
+}
+
 int command_load(const struct options *options)
 {
     struct load *l = mem_zalloc(sizeof(*l));
     int code = sim_init(&l->sim, options, "load");
 
     if (!code) {
-        start(l);
-        sim_run(&l->sim);
-        progress_stop(&l->progress);
-        print(l);
-        finish(l);
+        code = account(l);
+        if (!code)
+            run(l);
+        else
+            l->sim.exit_code = code;
         code = sim_finish(&l->sim);
     }
     free(l);

@@ -7,6 +7,7 @@
 #ifndef SIM_LOAD_H
 #define SIM_LOAD_H
 
+#include "account.h"
 #include "base/latency.h"
 #include "phone.h"
 #include "progress.h"
@@ -29,6 +30,18 @@ struct known_change {
 
 #define KNOWN_CHANGES 65536
 
+struct measurement {
+    int64_t since_us, took_us;       /* took_us 0: not over */
+    uint64_t beats_due, changes_due; /* how many intended times have passed */
+    uint64_t beats_sent, beats_failed, changes_done, changes_skipped;
+    uint64_t delivered, expected;
+    uint64_t lost_before;
+    int64_t cpu_user_us, cpu_system_us; /* of this program */
+    struct latency lag;                 /* of this program itself: sent, after the intended time */
+    struct latency from_server;         /* received, after the server's timestamp */
+    struct latency from_intended;
+};
+
 struct load {
     struct sim sim;
     enum load_phase phase;
@@ -41,16 +54,12 @@ struct load {
     struct progress progress;
     struct wheel_timer step;
 
-    int64_t phase_since_ms, measure_since_us, measured_us;
-    uint64_t beats_due, changes_due; /* how many intended times have passed */
-    uint64_t beats_sent, beats_failed, changes_done, changes_skipped;
-    uint64_t delivered, expected;
-    uint64_t lost_before;
-    int64_t connect_ms;                 /* how long the phones took */
-    int64_t cpu_user_us, cpu_system_us; /* while measuring */
-    struct latency lag;                 /* of this program itself: sent, after the intended time */
-    struct latency from_server;         /* received, after the server's timestamp */
-    struct latency from_intended;
+    struct accounts accounts;
+    int64_t phase_since_ms;
+    int64_t connect_ms;   /* how long the phones took */
+    int64_t measurements; /* that are not over */
+    int verdict;
+    struct measurement m;
 };
 
 /* load_updates.c: a dashboard's message while measuring. */

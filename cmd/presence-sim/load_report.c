@@ -24,8 +24,8 @@ void load_line(void *arg, struct bytes *out)
 
     bytes_printf(out, "%s: phones %zu/%zu, dashboards %zu/%zu, %llu beats, %llu changes, %llu updates",
                  phases[l->phase], open_phones(l), l->phone_count, watchers_ready(&l->watchers),
-                 l->watchers.count, (unsigned long long)l->beats_sent, (unsigned long long)l->changes_done,
-                 (unsigned long long)l->delivered);
+                 l->watchers.count, (unsigned long long)l->m.beats_sent,
+                 (unsigned long long)l->m.changes_done, (unsigned long long)l->m.delivered);
 }
 
 static long resident_kb(void)
@@ -39,7 +39,7 @@ static uint64_t lost_since(const struct load *l)
 {
     const struct counters *c = &l->sim.counters;
 
-    return c->lost + c->closed_by_server + c->broken - l->lost_before;
+    return c->lost + c->closed_by_server + c->broken - l->m.lost_before;
 }
 
 static void text_latency(const char *name, const struct latency *l, struct bytes *out)
@@ -57,23 +57,24 @@ static void report_text(const struct load *l, struct bytes *out)
                  open_phones(l), (long long)l->connect_ms, per_second(l->phone_count, l->connect_ms * 1000),
                  watchers_ready(&l->watchers), (unsigned long long)l->sim.seed);
     bytes_printf(out, "measured     %.1f s: %.1f beats/s (%llu failed), %.1f changes/s (%llu skipped)\n",
-                 (double)l->measured_us / 1e6, per_second(l->beats_sent, l->measured_us),
-                 (unsigned long long)l->beats_failed, per_second(l->changes_done, l->measured_us),
-                 (unsigned long long)l->changes_skipped);
-    bytes_printf(out, "updates      %llu of %llu delivered, %.0f/s\n", (unsigned long long)l->delivered,
-                 (unsigned long long)l->expected, per_second(l->delivered, l->measured_us));
+                 (double)l->m.took_us / 1e6, per_second(l->m.beats_sent, l->m.took_us),
+                 (unsigned long long)l->m.beats_failed, per_second(l->m.changes_done, l->m.took_us),
+                 (unsigned long long)l->m.changes_skipped);
+    bytes_printf(out, "updates      %llu of %llu delivered, %.0f/s\n", (unsigned long long)l->m.delivered,
+                 (unsigned long long)l->m.expected, per_second(l->m.delivered, l->m.took_us));
     bytes_printf(out, "errors       %llu refused, %llu unreachable, %llu timeouts, %llu lost, %llu faults\n",
                  (unsigned long long)c->refused, (unsigned long long)c->unreachable,
                  (unsigned long long)c->timeouts, (unsigned long long)lost_since(l),
                  (unsigned long long)sim_fault_count(&l->sim));
     bytes_printf(out, "                 p50       p90       p99       max\n");
-    text_latency("from server", &l->from_server, out);
-    text_latency("from intended", &l->from_intended, out);
-    text_latency("own lag", &l->lag, out);
+    text_latency("from server", &l->m.from_server, out);
+    text_latency("from intended", &l->m.from_intended, out);
+    text_latency("own lag", &l->m.lag, out);
     bytes_printf(out, "own cost     %.1f %% of a core (%.1f user, %.1f system), %ld kB\n",
-                 100 * per_second((uint64_t)(l->cpu_user_us + l->cpu_system_us), l->measured_us) / 1e6,
-                 100 * per_second((uint64_t)l->cpu_user_us, l->measured_us) / 1e6,
-                 100 * per_second((uint64_t)l->cpu_system_us, l->measured_us) / 1e6, resident_kb());
+                 100 * per_second((uint64_t)(l->m.cpu_user_us + l->m.cpu_system_us), l->m.took_us) / 1e6,
+                 100 * per_second((uint64_t)l->m.cpu_user_us, l->m.took_us) / 1e6,
+                 100 * per_second((uint64_t)l->m.cpu_system_us, l->m.took_us) / 1e6, resident_kb());
+    accounts_text(&l->accounts, out);
 }
 
 static void json_latency(const char *name, const struct latency *l, struct bytes *out)
@@ -94,20 +95,21 @@ static void report_json(const struct load *l, struct bytes *out)
         "llu,"
         "\"beatsFailed\":%llu,\"changes\":%llu,\"changesSkipped\":%llu,\"delivered\":%llu,\"expected\":%llu",
         (unsigned long long)l->sim.seed, open_phones(l), watchers_ready(&l->watchers),
-        (long long)l->connect_ms, (long long)l->measured_us / 1000, (unsigned long long)l->beats_sent,
-        (unsigned long long)l->beats_failed, (unsigned long long)l->changes_done,
-        (unsigned long long)l->changes_skipped, (unsigned long long)l->delivered,
-        (unsigned long long)l->expected);
+        (long long)l->connect_ms, (long long)l->m.took_us / 1000, (unsigned long long)l->m.beats_sent,
+        (unsigned long long)l->m.beats_failed, (unsigned long long)l->m.changes_done,
+        (unsigned long long)l->m.changes_skipped, (unsigned long long)l->m.delivered,
+        (unsigned long long)l->m.expected);
     bytes_printf(out,
                  ",\"refused\":%llu,\"unreachable\":%llu,\"timeouts\":%llu,\"lost\":%llu,\"faults\":%llu,"
                  "\"cpuUserUs\":%lld,\"cpuSystemUs\":%lld,\"maxRssKb\":%ld",
                  (unsigned long long)c->refused, (unsigned long long)c->unreachable,
                  (unsigned long long)c->timeouts, (unsigned long long)lost_since(l),
-                 (unsigned long long)sim_fault_count(&l->sim), (long long)l->cpu_user_us,
-                 (long long)l->cpu_system_us, resident_kb());
-    json_latency("fromServer", &l->from_server, out);
-    json_latency("fromIntended", &l->from_intended, out);
-    json_latency("ownLag", &l->lag, out);
+                 (unsigned long long)sim_fault_count(&l->sim), (long long)l->m.cpu_user_us,
+                 (long long)l->m.cpu_system_us, resident_kb());
+    json_latency("fromServer", &l->m.from_server, out);
+    json_latency("fromIntended", &l->m.from_intended, out);
+    json_latency("ownLag", &l->m.lag, out);
+    accounts_json(&l->accounts, out);
     bytes_append_text(out, "}\n");
 }
 

@@ -24,10 +24,10 @@ static void count(struct load *l, int64_t timestamp_ms, int64_t intended_us)
 {
     if (!intended_us)
         return;
-    l->delivered++;
+    l->m.delivered++;
     if (timestamp_ms)
-        latency_add(&l->from_server, (sim_server_time(&l->sim) - timestamp_ms) * 1000);
-    latency_add(&l->from_intended, clock_mono_us() - intended_us);
+        latency_add(&l->m.from_server, (sim_server_time(&l->sim) - timestamp_ms) * 1000);
+    latency_add(&l->m.from_intended, clock_mono_us() - intended_us);
 }
 
 static void count_state(struct load *l, const struct client_state *s)

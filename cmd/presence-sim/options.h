@@ -51,6 +51,8 @@ struct options {
     int64_t changes;
     int64_t changers;
     int64_t warmup_ms;
+    int64_t repeat;
+    char *account;
 
     char *variables;
     int64_t time_limit_ms;

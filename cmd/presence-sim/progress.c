@@ -25,11 +25,16 @@ void progress_start(struct progress *p, struct sim *sim, void (*line)(void *arg,
         sim_start(sim, &p->timer, EVERY_MS);
 }
 
+void progress_clear(const struct progress *p)
+{
+    if (p->on)
+        fputs("\r\033[K", stderr);
+}
+
 void progress_stop(struct progress *p)
 {
-    if (!p->on)
-        return;
-    sim_stop(p->sim, &p->timer);
-    fputs("\r\033[K", stderr);
+    progress_clear(p);
+    if (p->on)
+        sim_stop(p->sim, &p->timer);
     p->on = false;
 }

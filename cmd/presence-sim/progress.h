@@ -14,7 +14,9 @@ struct progress {
 
 void progress_start(struct progress *p, struct sim *sim, void (*line)(void *arg, struct bytes *out),
                     void *arg);
-/* Clears the line. */
+/* Before something else is printed. */
+void progress_clear(const struct progress *p);
+/* Clears the line, too. */
 void progress_stop(struct progress *p);
 
 #endif

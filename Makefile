@@ -134,7 +134,7 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 	@touch $@
 
 check-e2e: all tests/node_modules/.package-lock.json ## the real programs against real Redis, nginx, clients and Chromium
-	@PRESENCE_BIN=$(BUILD)/bin node --test --test-concurrency=5 $(E2E)
+	@PRESENCE_BIN=$(BUILD)/bin PRESENCE_SANITIZED=$(SAN) node --test --test-concurrency=5 $(E2E)
 
 check-san: ## unit and end-to-end tests under ASan and UBSan
 	@$(MAKE) --no-print-directory SAN=address,undefined check-unit check-e2e

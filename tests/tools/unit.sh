@@ -4,6 +4,7 @@ set -u
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export dir
+touch "$dir/passed" "$dir/failed"
 
 one() {
     log="$dir/$(echo "$1" | tr / _)"
@@ -19,7 +20,7 @@ export -f one
 
 # shellcheck disable=SC2016 # $0 is the inner shell's
 printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" bash -c 'one "$0"'
-passed=$(awk '{ n += $2 } END { print n + 0 }' "$dir/passed" 2>/dev/null || echo 0)
-failed=$(wc -l <"$dir/failed" 2>/dev/null || echo 0)
+passed=$(awk '{ n += $2 } END { print n + 0 }' "$dir/passed")
+failed=$(wc -l <"$dir/failed")
 echo "unit: $passed tests in $# programs, $failed programs failed"
 [ "$failed" -eq 0 ]

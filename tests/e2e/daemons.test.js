@@ -97,6 +97,7 @@ for (const [program, variable] of DAEMONS) {
     const daemon = s.start('/bin/sh', ['-c', 'exec "$0" 2>"$1"', path.join(BIN, program), pipe], { [variable]: `unix:${s.dir}/d.sock` });
     const target = { path: `${s.dir}/d.sock` };
     await until(() => fs.existsSync(target.path), 'it listens');
+    assert.equal((await get(target, '/healthz')).status, 200); // and heeds signals
     assert.throws(() => { for (;;) fs.writeSync(fd, Buffer.alloc(256)); }, { code: 'EAGAIN' });
     const dropped = /^presence_log_lines_dropped_total (\d+)$/m;
     daemon.signal('SIGHUP');

@@ -13,26 +13,28 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-aliasing $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined))
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-PACKAGES := libuv libwebsockets hiredis $(MSGPACK) jansson libjwt libcrypto libmicrohttpd
+PACKAGES := libuv libwebsockets hiredis $(MSGPACK) jansson libjwt libcrypto libmicrohttpd lua5.1
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DPRESENCE_VERSION='"$(VERSION)"' -Ilib -I$(BUILD)/gen $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) $(PKG_CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 pkg_libs = $(shell pkg-config --libs $(1))
 
 # The layers, lowest first; a layer is an archive, and links only with those below it.
-LAYERS := base presence wire auth store net
+LAYERS := base presence wire auth store net model
 below_base := base
 below_presence := presence base
 below_wire := wire presence base
 below_auth := auth presence base
 below_store := store wire presence base
 below_net := net store auth wire presence base
+below_model := model store wire presence base
 libs_base :=
 libs_presence := $(libs_base)
 libs_wire := $(call pkg_libs,$(MSGPACK) jansson)
 libs_auth := $(call pkg_libs,libjwt libcrypto jansson)
 libs_store := $(call pkg_libs,hiredis $(MSGPACK) jansson libcrypto)
 libs_net := $(call pkg_libs,libuv libwebsockets hiredis $(MSGPACK) jansson libjwt libcrypto)
+libs_model := $(libs_store) $(call pkg_libs,lua5.1) -lm
 libs_presence-ws := $(libs_net)
 libs_presence-api := $(libs_net) $(call pkg_libs,libmicrohttpd) -lpthread
 libs_presence-expiryd := $(libs_net)

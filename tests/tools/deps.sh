@@ -44,6 +44,7 @@ build() {
     want libjwt-dev 'tokens'
     want libssl-dev 'signatures'
     want libmicrohttpd-dev 'HTTP server of presence-api'
+    want liblua5.1-0-dev 'runs the scripts in the simulation, as Redis does'
 }
 
 demo() {

@@ -10,9 +10,11 @@ declare -A below=(
     [auth]='auth presence base'
     [store]='store wire presence base'
     [net]='net store auth wire presence base'
+    [model]='model store wire presence base'
 )
 # header prefix -> the only files that may include it
 declare -A homes=(
+    [lua.h]='lib/model/script*'
     [uv.h]='lib/net/*'
     [libwebsockets.h]='lib/net/websocket*'
     [hiredis]='lib/store/reply.c lib/net/redis_*'

@@ -1,5 +1,4 @@
-/* presence-expiryd: start, signals, the end. */
-#include "base/clock.h"
+/* presence-expiryd as a process: its start, its listeners, its signals. */
 #include "base/log.h"
 #include "net/notify.h"
 #include "server.h"
@@ -8,8 +7,6 @@
 
 #define HEAD_TIMEOUT_MS 10000
 #define PENDING_MAX     64
-#define LEAVE_MS        1000 /* for Redis to hear the goodbye */
-#define LEAVE_POLL_MS   5
 
 static void on_accepted(void *arg, int fd, const char *peer)
 {
@@ -22,26 +19,6 @@ static void on_exhausted(void *arg)
     log_warn("descriptors_exhausted");
 }
 
-void server_rearm(struct server *s)
-{
-    if (!s->stopping)
-        loop_timer_start(s->timer, 0, 0);
-}
-
-static void on_timer(void *arg)
-{
-    struct server *s = arg;
-    int64_t now_ms = clock_mono_ms();
-    if (!s->stopping) {
-        int64_t delay = redis_tick(s, now_ms) - now_ms;
-        loop_timer_start(s->timer, delay, 0);
-    } else if (redis_quiet(s) || now_ms >= s->stop_ms) {
-        loop_stop(s->loop);
-    } else {
-        loop_timer_start(s->timer, LEAVE_POLL_MS, 0);
-    }
-}
-
 static void on_stop(void *arg)
 {
     struct server *s = arg;
@@ -49,11 +26,8 @@ static void on_stop(void *arg)
         loop_stop(s->loop);
         return;
     }
-    s->stopping = true;
-    s->stop_ms = clock_mono_ms() + LEAVE_MS;
     notify_send(NOTIFY_STOPPING);
-    redis_leave(s);
-    loop_timer_start(s->timer, 0, 0);
+    serving_leave(s);
 }
 
 static void on_reload(void *arg)
@@ -98,7 +72,6 @@ static void run(struct server *s)
         log_info("listening", LOG_T("address", s->listen.names[i]), LOG_T("node", s->node));
     if (!s->config.policy.enabled)
         log_warn("idle", LOG_T("hint", "PRESENCE_ENABLED=false: nobody is marked offline by silence"));
-    server_rearm(s);
     notify_send(NOTIFY_READY);
     loop_run(s->loop);
     listener_destroy(s->listener);
@@ -113,13 +86,11 @@ static int serve(struct server *s)
     s->loop = loop_create();
     if (!s->loop)
         return EXIT_INTERNAL;
-    s->timer = loop_timer_create(s->loop, on_timer, s);
     start_gate(s);
-    redis_start(s);
+    serving_start(s);
     run(s);
-    redis_stop(s);
+    serving_stop(s);
     gate_destroy(s->gate);
-    loop_timer_destroy(s->timer);
     listen_close(&s->listen);
     loop_destroy(s->loop);
     return EXIT_YES;

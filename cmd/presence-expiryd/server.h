@@ -1,7 +1,8 @@
-/* The whole of presence-expiryd: what the parts share. One per process; the parts are
+/* The whole of presence-expiryd: what the parts share. The parts are
  *   redis.c   the sweeper, the mender and the registration on the links
  *   health.c  /healthz, /readyz, /metrics
- *   main.c    start, signals, the end */
+ *   serving.c these together, from the start to the goodbye
+ *   main.c    the process: listeners, signals */
 #ifndef PRESENCE_EXPIRYD_SERVER_H
 #define PRESENCE_EXPIRYD_SERVER_H
 
@@ -47,7 +48,13 @@ int64_t redis_tick(struct server *s, int64_t now_ms);
 /* Out of presence:nodes; true once nothing is under way any more. */
 void redis_leave(struct server *s);
 bool redis_quiet(const struct server *s);
-/* main.c: has redis_tick called when something has become due. */
+/* serving.c, with config, node and loop set. */
+void serving_start(struct server *s);
+/* Says goodbye, and stops the loop when Redis has heard it. */
+void serving_leave(struct server *s);
+/* After loop_run has returned. */
+void serving_stop(struct server *s);
+/* Has redis_tick called when something has become due. */
 void server_rearm(struct server *s);
 
 int health_serve(void *arg, struct span path, struct bytes *body, const char **content_type);

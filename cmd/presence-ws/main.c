@@ -1,4 +1,4 @@
-/* presence-ws: start, signals, drain. */
+/* presence-ws as a process: its start, its listeners, its signals. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "counters.h"
@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define TICK_MS     20
-#define DRAIN_SLICE 200 /* connections closed a tick */
 #define PENDING_MAX 4096
 #define SPARE_FDS   128 /* for Redis, listeners, the log, connections in the gate */
 
@@ -26,37 +24,6 @@ static void on_exhausted(void *arg)
     log_warn("descriptors_exhausted");
 }
 
-static void on_upgrade(void *arg, int fd, struct gate_request *request, struct span synthetic_request,
-                       const char *protocol)
-{
-    struct server *s = arg;
-    if (arrival_awaits(s, request))
-        arrival_begin(s, fd, request, synthetic_request, protocol);
-    else
-        websocket_adopt(s->endpoint, fd, request, synthetic_request, protocol);
-}
-
-static void drain_step(struct server *s, int64_t now_ms)
-{
-    size_t left = clients_drain(s, DRAIN_SLICE);
-    bool said = asserter_idle(&s->asserter) || !s->asserter.connected;
-    if ((left > 0 || !said) && now_ms < s->drain_until_ms)
-        return;
-    asserter_leave(&s->asserter, now_ms);
-    log_info("stopped", LOG_N("dropped", left));
-    loop_stop(s->loop);
-}
-
-static void on_tick(void *arg)
-{
-    struct server *s = arg;
-    int64_t now_ms = clock_mono_ms();
-    wheel_advance(&s->wheel, loop_now_ms(s->loop));
-    store_tick(s, now_ms);
-    if (s->draining)
-        drain_step(s, now_ms);
-}
-
 static void on_stop(void *arg)
 {
     struct server *s = arg;
@@ -64,14 +31,10 @@ static void on_stop(void *arg)
         s->drain_until_ms = 0;
         return;
     }
-    s->draining = true;
-    s->drain_until_ms = clock_mono_ms() + s->config.drain_timeout_ms;
     notify_send(NOTIFY_STOPPING);
-    log_info("draining", LOG_N("connections", websocket_count(s->endpoint)));
     listener_destroy(s->listener);
     s->listener = NULL;
-    arrivals_let_in(s);
-    clients_drain_begin(s);
+    serving_drain(s);
 }
 
 static void warn_weak(bool weak)
@@ -148,7 +111,7 @@ static void start_gate(struct server *s)
         .upgrades = true,
     };
     static const struct gate_hooks hooks = {
-        .admit = client_admit, .upgrade = on_upgrade, .serve = health_serve, .refused = health_refused};
+        .admit = client_admit, .upgrade = serving_upgrade, .serve = health_serve, .refused = health_refused};
     s->gate = gate_create(s->loop, &config, &hooks, s);
 }
 
@@ -167,14 +130,11 @@ static void run(struct server *s)
     struct daemon_signals signals = {.stop = on_stop, .reload = on_reload, .arg = s};
     s->listener = listener_create(s->loop, &s->listen, &listener_hooks, s);
     daemon_on_signals(s->loop, &signals);
-    s->wheel_timer = loop_timer_create(s->loop, on_tick, s);
-    loop_timer_start(s->wheel_timer, TICK_MS, TICK_MS);
     for (size_t i = 0; i < s->listen.count; i++)
         log_info("listening", LOG_T("address", s->listen.names[i]), LOG_T("node", s->node));
     notify_send(NOTIFY_READY);
     loop_run(s->loop);
     listener_destroy(s->listener);
-    loop_timer_destroy(s->wheel_timer);
 }
 
 static int serve(struct server *s)
@@ -183,22 +143,13 @@ static int serve(struct server *s)
     if (load_keys(s) < 0 || start_listening(s) < 0)
         return EXIT_CONFIG;
     s->loop = loop_create();
-    list_init(&s->clients);
-    wheel_init(&s->wheel, loop_now_ms(s->loop));
-    s->endpoint = websocket_endpoint_create(s->loop, &client_hooks, s);
-    if (!s->endpoint)
+    if (serving_start(s) < 0)
         return EXIT_INTERNAL;
     bound_connections(s);
-    store_start(s);
-    watchers_start(s);
-    arrivals_start(s);
     start_gate(s);
     run(s);
     gate_destroy(s->gate);
-    arrivals_stop(s);
-    websocket_endpoint_destroy(s->endpoint);
-    store_stop(s);
-    watchers_stop(s);
+    serving_stop(s);
     listen_close(&s->listen);
     loop_destroy(s->loop);
     token_keys_destroy(s->keys);

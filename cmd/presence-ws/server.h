@@ -1,4 +1,4 @@
-/* The whole of presence-ws: what the parts share. One per process; the parts are
+/* The whole of presence-ws: what the parts share. The parts are
  *   admission.c  quotas
  *   arrival.c    phones until their session stands in the store
  *   client.c     a connection: its session, its timer, its end
@@ -6,7 +6,8 @@
  *   watcher.c    viewers: changes out
  *   store.c      Redis: the asserter and the follower on the links
  *   health.c     /healthz, /readyz, /metrics
- *   main.c       start, signals, drain */
+ *   serving.c    all these together, from the start to the end of the drain
+ *   main.c       the process: listeners, signals, keys */
 #ifndef PRESENCE_WS_SERVER_H
 #define PRESENCE_WS_SERVER_H
 
@@ -140,6 +141,15 @@ void client_close(struct server *s, struct client *c, unsigned code, const char 
 void client_schedule(struct client *c);
 /* Sends to a client; false when it is gone. *ret_full: wait for writable. */
 bool client_write(struct client *c, const struct feed_piece *piece, bool *ret_full);
+
+/* serving.c: with config, node, address and loop set. 0, or -1 when the WebSocket library can't start. */
+int serving_start(struct server *s);
+void serving_upgrade(void *arg, int fd, struct gate_request *request, struct span synthetic_request,
+                     const char *protocol);
+/* Says goodbye to all connections, and stops the loop when that is done. */
+void serving_drain(struct server *s);
+/* After loop_run has returned. */
+void serving_stop(struct server *s);
 
 /* health.c */
 int health_serve(void *arg, struct span path, struct bytes *body, const char **content_type);

@@ -121,27 +121,35 @@ void follower_subscribed(struct follower *f, bool subscribed, int64_t now_ms)
     go_on(f, now_ms);
 }
 
-static void make(struct follower *f, const struct change *c, struct span claims)
+static void write_claims(const struct change *c, struct bytes *out)
 {
-    bool told = roster_apply(&f->roster, c);
-    if (told)
-        f->hooks->changed(f->arg, c, claims);
+    for (size_t i = 0; i < c->group_count; i++) {
+        bytes_append_span(out, c->groups[i]);
+        bytes_append_char(out, '\n');
+    }
+}
+
+/* Who was online already, as a store that lost its memory says again, may have come with other claims. */
+static void tell_claims(struct follower *f, const struct change *c, struct span before)
+{
+    const struct roster_user *u = roster_get(&f->roster, c->user);
+    if (u && !span_equal(before, roster_user_groups(u)))
+        f->hooks->regrouped(f->arg, NULL, roster_user_id(u), before, roster_user_groups(u));
 }
 
 /* Claims of an offline change are those the user had. */
 static void apply(struct follower *f, const struct change *c)
 {
-    bytes_auto claims = BYTES_INIT;
+    bytes_auto before = BYTES_INIT, claims = BYTES_INIT;
     const struct roster_user *old = roster_get(&f->roster, c->user);
-    if (c->online) {
-        for (size_t i = 0; i < c->group_count; i++) {
-            bytes_append_span(&claims, c->groups[i]);
-            bytes_append_char(&claims, '\n');
-        }
-    } else if (old) {
-        bytes_append_span(&claims, roster_user_groups(old));
-    }
-    make(f, c, bytes_span(&claims));
+    bool was = old != NULL;
+    if (was)
+        bytes_append_span(&before, roster_user_groups(old));
+    write_claims(c, &claims);
+    if (roster_apply(&f->roster, c))
+        f->hooks->changed(f->arg, c, bytes_span(c->online ? &claims : &before));
+    else if (was && c->online)
+        tell_claims(f, c, bytes_span(&before));
     f->roster.rev = c->rev;
 }
 

@@ -129,6 +129,8 @@ static void test_stories(void **state)
          READY "hold=x set=a set=b set=", SAID "set:g.x.u ! set:g.x.u ~x:b ~x:a = ab"},
         {"claims changed", READY "groups=a,x groups=a,x:y groups=a, groups=z,x",
          SAID "~a(>x,) ctl ~a(x,>x,y,) ctl ~a(x,y,>) ctl ctl = ab"},
+        {"said online again, with other claims", READY "pub=X,6+a(y) groups=a,y:z",
+         SAID "~a(>y,) ~a(y,>y,z,) ctl = ab"},
         {"a load knows other claims",
          READY "groups=a,x unsub sub log=X hold=x set= @1050 load=X,5,0,a1(y),b2",
          SAID "~a(>x,) ctl log:6 set:g.x.u ! set:g.x.u load:0 ~a(x,>y,) r6 ! = ab"},

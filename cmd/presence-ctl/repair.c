@@ -54,7 +54,9 @@ static void on_mended(void *arg, char outcome)
 static int run(struct pass *p)
 {
     static const struct mender_hooks hooks = {.send = on_send, .mended = on_mended};
-    struct mender_config config = {.interval_ms = 1, .ttl_ms = p->c->config.policy.ttl_ms};
+    struct mender_config config = {.interval_ms = 1,
+                                   .ttl_ms = p->c->config.policy.ttl_ms,
+                                   .longest_ms = policy_longest(&p->c->config.policy)};
     struct mender mender;
 
     mender_init(&mender, &config, &p->c->store, &hooks, p);

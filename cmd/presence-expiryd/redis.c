@@ -190,8 +190,10 @@ static void machines_start(struct server *s)
     struct asserter_config asserter = {.program = "presence-expiryd", .address = s->listen.names[0]};
     struct sweeper_config sweeper = {.interval_ms = config_sweep_interval(&s->config),
                                      .holdback_ms = p->holdback_ms};
-    struct mender_config mender = {
-        .interval_ms = p->repair_interval_ms, .ttl_ms = p->ttl_ms, .seed = random_u64()};
+    struct mender_config mender = {.interval_ms = p->repair_interval_ms,
+                                   .ttl_ms = p->ttl_ms,
+                                   .longest_ms = policy_longest(p),
+                                   .seed = random_u64()};
     s->store = (struct store){.prefix = p->prefix, .db = s->config.redis.db, .log_max = p->log_max};
     snprintf(s->store.node, sizeof(s->store.node), "%s", s->node);
     asserter_init(&s->asserter, &asserter, &s->store, NULL, &s->time, &asserter_hooks, s);

@@ -9,7 +9,8 @@
 
 struct call {
     struct redis_model *model;
-    const struct span *args; /* the name first */
+    struct redis_client *client; /* NULL in a script */
+    const struct span *args;     /* the name first */
     size_t count;
     struct bytes *out;
     bool in_script;
@@ -59,6 +60,7 @@ char *model_notify_flags(struct redis_model *m); /* 32 bytes */
 /* The key if it lives; one whose time has passed is deleted, with its event. */
 struct value *model_key(struct redis_model *m, struct span name);
 void model_event(struct redis_model *m, const char *event, char flag, struct span key);
+void model_subscribe(struct redis_client *c, struct span channel);
 size_t model_publish(struct redis_model *m, struct span channel, struct span payload);
 
 extern const struct command commands_keys[], commands_hash[], commands_zset[], commands_stream[],

@@ -1,6 +1,9 @@
 /* Hashes and sets. */
 #include "model/command.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static void answer_field(struct call *c, const struct value *v, struct span name)
 {
     const struct item *item = v ? value_item(v, name) : NULL;
@@ -57,6 +60,23 @@ static void run_hset(struct call *c)
     for (size_t i = 2; i < c->count; i += 2)
         fresh += value_put(v, c->args[i], c->args[i + 1]);
     answer_integer(c, fresh);
+}
+
+static void run_hincrby(struct call *c)
+{
+    int64_t by, now = 0;
+    char text[32];
+    struct value *v = call_obtain(c, 1, VALUE_HASH);
+    if (!v || call_integer(c, 3, &by) < 0)
+        return;
+    const struct item *item = value_item(v, c->args[2]);
+    if (item && sscanf(item_value(item).data, "%" SCNd64, &now) != 1) {
+        answer_error(c, "ERR hash value is not an integer");
+        return;
+    }
+    snprintf(text, sizeof(text), "%" PRId64, now + by);
+    value_put(v, c->args[2], span_of(text));
+    answer_integer(c, now + by);
 }
 
 static void run_hsetnx(struct call *c)
@@ -138,6 +158,7 @@ const struct command commands_hash[] = {
     {"HMGET", -3, 0, run_hmget},
     {"HGETALL", 2, 0, run_hgetall},
     {"HSET", -4, COMMAND_WRITES | COMMAND_NEEDS_ROOM, run_hset},
+    {"HINCRBY", 4, COMMAND_WRITES | COMMAND_NEEDS_ROOM, run_hincrby},
     {"HSETNX", 4, COMMAND_WRITES | COMMAND_NEEDS_ROOM, run_hsetnx},
     {"HDEL", -3, COMMAND_WRITES, run_hdel},
     {"HLEN", 2, 0, run_hlen},

@@ -17,6 +17,30 @@ static void run_time(struct call *c)
     answer_bulk(c, bytes_span(&text));
 }
 
+static void run_ping(struct call *c)
+{
+    bytes_append_text(c->out, "+PONG\r\n");
+}
+
+static void run_info(struct call *c)
+{
+    bytes_auto text = BYTES_INIT;
+    bytes_printf(&text, "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n", redis_model_run_id(c->model));
+    answer_bulk(c, bytes_span(&text));
+}
+
+/* One confirmation for each channel, as pushes they come. */
+static void run_subscribe(struct call *c)
+{
+    for (size_t i = 1; i < c->count; i++) {
+        model_subscribe(c->client, c->args[i]);
+        answer_array(c, 3);
+        answer_bulk(c, SPAN("subscribe"));
+        answer_bulk(c, c->args[i]);
+        answer_integer(c, (int64_t)i);
+    }
+}
+
 static void run_publish(struct call *c)
 {
     answer_integer(c, (int64_t)model_publish(c->model, c->args[1], c->args[2]));
@@ -58,6 +82,9 @@ static void run_flushall(struct call *c)
 
 const struct command commands_server[] = {
     {"TIME", 1, 0, run_time},
+    {"PING", 1, 0, run_ping},
+    {"INFO", -1, 0, run_info},
+    {"SUBSCRIBE", -2, COMMAND_NO_SCRIPT, run_subscribe},
     {"PUBLISH", 3, 0, run_publish},
     {"EVAL", -3, COMMAND_NO_SCRIPT, script_eval},
     {"EVALSHA", -3, COMMAND_NO_SCRIPT, script_evalsha},

@@ -87,10 +87,11 @@ void redis_client_destroy(struct redis_client *c)
     free(c);
 }
 
-void redis_client_subscribe(struct redis_client *c, const char *channel)
+void model_subscribe(struct redis_client *c, struct span channel)
 {
-    struct subscription *s = mem_alloc(sizeof(*s) + strlen(channel) + 1);
-    strcpy(s->channel, channel);
+    struct subscription *s = mem_alloc(sizeof(*s) + channel.len + 1);
+    memcpy(s->channel, channel.data, channel.len);
+    s->channel[channel.len] = '\0';
     s->next = c->subscriptions;
     c->subscriptions = s;
 }
@@ -115,7 +116,7 @@ void redis_client_execute(struct redis_client *c, struct span command, struct by
     span_to_u64((struct span){line.data + 1, line.len - 2}, ARGS_MAX, &count);
     for (uint64_t i = 0; i < count; i++)
         args[i] = next_arg(&command);
-    struct call call = {.model = c->model, .args = args, .count = (size_t)count, .out = answer};
+    struct call call = {.model = c->model, .client = c, .args = args, .count = (size_t)count, .out = answer};
     c->model->frozen_us = c->model->now_us(c->model->arg);
     command_execute(&call);
     c->model->frozen_us = 0;
@@ -147,6 +148,11 @@ void redis_model_load(struct redis_model *m, const struct redis_image *image, co
         snprintf(m->run_id, sizeof(m->run_id), "%s", run_id);
     script_host_flush(m->scripts);
     m->notify[0] = '\0';
+}
+
+void redis_model_forget_scripts(struct redis_model *m)
+{
+    script_host_flush(m->scripts);
 }
 
 void redis_model_set_full(struct redis_model *m, bool full)

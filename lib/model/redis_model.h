@@ -29,7 +29,6 @@ struct redis_client *
 redis_client_create(struct redis_model *m,
                     void (*published)(void *arg, struct span channel, struct span payload), void *arg);
 void redis_client_destroy(struct redis_client *c);
-void redis_client_subscribe(struct redis_client *c, const char *channel);
 /* Executes one whole command (RESP) and appends its answer, which may be an error. */
 void redis_client_execute(struct redis_client *c, struct span command, struct bytes *answer);
 
@@ -40,6 +39,8 @@ void redis_image_destroy(struct redis_image *image);
  * present one. */
 void redis_model_load(struct redis_model *m, const struct redis_image *image, const char *run_id);
 
+/* SCRIPT FLUSH. */
+void redis_model_forget_scripts(struct redis_model *m);
 /* maxmemory is reached under noeviction: commands that need memory fail, but not in scripts that allow it. */
 void redis_model_set_full(struct redis_model *m, bool full);
 /* Writes are answered with READONLY. */

@@ -118,7 +118,7 @@ static void want(struct ledger *l, struct session *s, uint8_t what)
     s->want |= what;
     l->urgent += !urgent && (s->want & WANT_URGENT);
     if (!queued)
-        list_append(!l->connected && (what & WANT_LEAVE) ? &l->ends : &l->dirty, &s->queue);
+        list_append((!l->connected || l->hold_ends) && (what & WANT_LEAVE) ? &l->ends : &l->dirty, &s->queue);
 }
 
 static char *put(char *to, struct span text)
@@ -357,10 +357,16 @@ size_t ledger_take(struct ledger *l, int64_t offset_ms, struct span drain_ms,
     size_t count = 0;
     if (ledger_in_flight(l))
         return 0;
-    list_take(&l->dirty, &l->ends);
+    if (!l->hold_ends)
+        list_take(&l->dirty, &l->ends);
     while (!list_empty(&l->dirty) && count + OPS_EACH_MAX <= LEDGER_BATCH_MAX) {
         struct session *s = list_entry(l->dirty.next, struct session, queue);
         enum session_op_kind kinds[OPS_EACH_MAX];
+        if (l->hold_ends && (s->want & WANT_LEAVE)) {
+            list_remove(&s->queue);
+            list_append(&l->ends, &s->queue);
+            continue;
+        }
         struct span name = write_name(l, s->number, l->names + count * NAME_SIZE);
         hand_out(l, s);
         for (size_t i = 0, n = kinds_of(s->said, kinds); i < n; i++)

@@ -43,7 +43,7 @@ struct session {
 
 struct ledger {
     struct list all, dirty, flight;
-    struct list ends;   /* of an outage or a lost batch: said behind all that is dirty */
+    struct list ends;   /* of an outage or a lost batch, or held: said behind all that is dirty */
     struct map by_user; /* first session of each user; the others hang on `next` */
     uint64_t last_number;
     size_t count;     /* living, or ended and not yet heard of */
@@ -53,6 +53,7 @@ struct ledger {
     bool connected;   /* set by the owner: whether Redis hears us. A life that begins and ends unheard is no
                          event */
     bool grace;       /* ends are said as OP_GRACE (PRESENCE_OFFLINE_GRACE > 0) */
+    bool hold_ends; /* set by the owner: ends stay in `ends`, while others may not have said yet who lives */
     /* The beginning of an arriving session stands in the store. Must not call the ledger. Set by the owner.
      */
     void (*entered)(void *arg, struct session *s);

@@ -112,3 +112,8 @@ int64_t policy_heartbeat_interval(const struct policy *p)
 {
     return p->ttl_ms / 2;
 }
+
+int64_t policy_longest(const struct policy *p)
+{
+    return p->ttl_ms > p->drain_grace_ms ? p->ttl_ms : p->drain_grace_ms;
+}

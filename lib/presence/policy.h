@@ -25,6 +25,8 @@ extern const struct setting policy_settings[POLICY_SETTINGS_COUNT];
 int policy_check(const struct policy *p, struct settings_error *error);
 /* Never more than 5/12 of the TTL, so that two beats fit into one (contract section 3). */
 int64_t policy_heartbeat_min(const struct policy *p);
+/* How far ahead a session's deadline may lie: the TTL, or a drain's grace. */
+int64_t policy_longest(const struct policy *p);
 /* What a HELLO tells phones: half the TTL, the guide's 30 s of 60 s. */
 int64_t policy_heartbeat_interval(const struct policy *p);
 

@@ -8,6 +8,8 @@
 #define NODE_HURRY_MS    100
 #define NODE_FORGET_MS   60000
 #define RETRY_MS         200
+#define SLOW_MS          1000 /* an answer that takes longer, */
+#define SILENCE_MS       2500 /* or none for so long (one is asked for each second): Redis was away */
 #define AUDIT_PAGE       500
 
 void asserter_init(struct asserter *a, const struct asserter_config *config, struct store *store,
@@ -93,6 +95,8 @@ void asserter_flush(struct asserter *a, int64_t now_ms)
     if (!a->registered || a->waiting[ASSERTER_BATCH] || now_ms < a->retry_ms)
         return;
     int64_t offset_ms = redis_time_latest(a->time, now_ms) - now_ms;
+    a->store->until_ms = a->config.answer_ms > 0 ? now_ms + offset_ms + a->config.answer_ms : 0;
+    a->ledger->hold_ends = now_ms < a->ends_ms;
     a->op_count = ledger_take(a->ledger, offset_ms, span_of(a->drain_text), a->ops);
     if (a->op_count == 0)
         return;
@@ -142,6 +146,10 @@ static void take_state(struct asserter *a, enum asserter_tag tag, const struct s
                        int64_t now_ms)
 {
     bool fresh = !span_equal(state->epoch, span_of(a->epoch));
+    bool was_away = now_ms - a->sent_ms[tag] > SLOW_MS || now_ms - a->heard_ms > SILENCE_MS || fresh;
+    if (a->heard_ms > 0 && was_away)
+        a->ends_ms = now_ms + a->config.holdback_ms * 3 / 2; /* others may find Redis later than we */
+    a->heard_ms = now_ms;
     if (redis_time_sample(a->time, a->sent_ms[tag], now_ms, state->now_ms) && a->ledger)
         ledger_assert_all(a->ledger, now_ms);
     if (state->rev > a->store->known_rev)
@@ -188,6 +196,8 @@ static void batch_answer(struct asserter *a, const struct redisReply *reply, int
     if (!usable(a, ASSERTER_BATCH, result, reply)) {
         ledger_lost(a->ledger);
         a->retry_ms = result == STORE_NOSCRIPT ? now_ms : now_ms + RETRY_MS;
+        if (reply_error_is(reply, "STALE"))
+            asserter_probe(a, now_ms); /* its clock may have been set */
         return;
     }
     take_state(a, ASSERTER_BATCH, &answer.state, now_ms);

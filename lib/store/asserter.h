@@ -33,7 +33,10 @@ struct asserter_hooks {
 struct asserter_config {
     const char *program, *address;
     int64_t ttl_ms, grace_ms, drain_ms;
-    bool sessions; /* false: only registers (presence-api, presence-expiryd) */
+    int64_t holdback_ms; /* after a silence of Redis, or in a new epoch, ends wait so long for others to say
+                            who lives */
+    int64_t answer_ms;   /* how long a batch may take until the link gives it up; 0: any time */
+    bool sessions;       /* false: only registers (presence-api, presence-expiryd) */
 };
 
 struct asserter {
@@ -52,6 +55,8 @@ struct asserter {
     int64_t sent_ms[ASSERTER_TAGS];
     int64_t node_ms;  /* when to register next */
     int64_t retry_ms; /* batches and audits rest until then, after an error answer */
+    int64_t heard_ms; /* the last answer of use; 0: none yet */
+    int64_t ends_ms;  /* ends wait until then */
     char epoch[EPOCH_MAX];
     char asserted[EPOCH_MAX];
     enum { AUDIT_NONE, AUDIT_DUE, AUDIT_RUNNING, AUDIT_ENDING } audit;

@@ -95,9 +95,10 @@ static void op_args(const struct session_op *op, struct bytes *out)
 void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops,
                  size_t count, bool text, struct bytes *out)
 {
-    begin_script(s, SCRIPT_APPLY, 2 + count * OP_ARGS, text, out);
+    begin_script(s, SCRIPT_APPLY, 3 + count * OP_ARGS, text, out);
     resp_integer(out, ttl_ms);
     resp_integer(out, grace_ms);
+    resp_integer(out, s->until_ms);
     for (size_t i = 0; i < count; i++)
         op_args(&ops[i], out);
 }
@@ -205,11 +206,12 @@ int store_read_audit(const struct redisReply *reply, struct audit_answer *ret)
     return 0;
 }
 
-void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count, bool text,
-                  struct bytes *out)
+void store_repair(const struct store *s, int64_t ttl_ms, int64_t longest_ms, const struct span *users,
+                  size_t count, bool text, struct bytes *out)
 {
-    begin_script(s, SCRIPT_REPAIR, 1 + count, text, out);
+    begin_script(s, SCRIPT_REPAIR, 2 + count, text, out);
     resp_integer(out, ttl_ms);
+    resp_integer(out, longest_ms);
     for (size_t i = 0; i < count; i++)
         resp_arg(out, users[i]);
 }

@@ -28,6 +28,8 @@ struct store {
     char node[NODE_ID_MAX];   /* this daemon's id, without '/'; "ctl" and the like for those that are none */
     uint64_t generation;      /* of the connection; 0: not fenced */
     uint64_t known_rev;       /* the highest revision this process ever saw: a new epoch begins above it */
+    int64_t
+        until_ms; /* by Redis's clock: a batch of operations that is executed later is refused; 0: never */
 };
 
 /* What every script says of the state. */
@@ -107,8 +109,9 @@ struct audit_answer {
 };
 int store_read_audit(const struct redisReply *reply, struct audit_answer *ret);
 
-void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count, bool text,
-                  struct bytes *out);
+/* longest_ms: how far ahead a session's deadline may lie: the TTL, or the drain grace. */
+void store_repair(const struct store *s, int64_t ttl_ms, int64_t longest_ms, const struct span *users,
+                  size_t count, bool text, struct bytes *out);
 int store_read_repair(const struct redisReply *reply,
                       struct apply_answer *ret); /* outcomes: the letters of repair.lua */
 

@@ -113,7 +113,7 @@ static void write_batch(struct mender *m)
     if (m->command_kind == MENDER_ASKS_KEYS)
         write_exists(m, users, count);
     else
-        store_repair(m->store, m->config.ttl_ms, users, count, m->text, &m->command);
+        store_repair(m->store, m->config.ttl_ms, m->config.longest_ms, users, count, m->text, &m->command);
 }
 
 static void write_page(struct mender *m)

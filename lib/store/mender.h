@@ -27,6 +27,7 @@ struct mender_hooks {
 struct mender_config {
     int64_t interval_ms; /* from pass to pass, give or take a quarter; 0: never */
     int64_t ttl_ms;
+    int64_t longest_ms; /* see store_repair */
     uint64_t seed;
 };
 

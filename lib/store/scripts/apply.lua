@@ -1,5 +1,6 @@
 -- Applies a batch of session operations in order: the only way in which connections change the state.
--- ARGV[8]: TTL (ms); [9]: grace (ms) of `g`; then per operation six of:
+-- ARGV[8]: TTL (ms); [9]: grace (ms) of `g`; [10]: executed later than this, it is refused (STALE): who sent it has given it up, and
+-- says what is so now (0: never); then per operation six of:
 --   op with the role behind it ('bmobile'; o b r), user, session, beat, tail, extra
 --   o  a session opens; an earlier connection of the same device ends with it     extra: reason, '' is connected
 --   b  a heartbeat; opens the session again if it had ended                       extra: metadata (JSON) or ''
@@ -12,7 +13,7 @@
 --   opened, no reason, groups (JSON or ''), device; (e g): metadata of a beat that was not written yet (JSON) or ''.
 -- Reply: now, epoch, rev, online users, one letter per operation:
 --   . as asked, no change   n went online   f went offline   l too late, not applied   m no such session   x keys of another type
-local TTL, GRACE = tonumber(ARGV[8]), tonumber(ARGV[9])
+local TTL, GRACE, UNTIL = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local SESSIONS, META, USER = PREFIX .. 'sessions:', PREFIX .. 'meta:', PREFIX .. 'user:'
 local NOW_TEXT, OLDEST = int(NOW), NOW - TTL
 -- A beat no older than this sets lastSeen without reading it first: where phones of one user overlap it may step back so far.
@@ -197,8 +198,11 @@ enter_epoch()
 if fenced() then
   return redis.error_reply('FENCED a later connection of this node has spoken')
 end
+if UNTIL > 0 and NOW > UNTIL then
+  return redis.error_reply('STALE nobody waits for this any more')
+end
 local codes = {}
-for i = 10, #ARGV, 6 do
+for i = 11, #ARGV, 6 do
   local op, user, session, beat = string.sub(ARGV[i], 1, 1), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local tail, extra = ARGV[i + 4], ARGV[i + 5]
   local code

@@ -21,24 +21,31 @@ local function is_error(reply)
   return type(reply) == 'table' and reply.err ~= nil
 end
 
--- A new epoch: nobody's revisions of before count, and none of them comes twice, since the clock is ahead of them.
+-- A new epoch: nobody's revisions of before count, and none of them comes twice, since the clock is ahead of them. Where it was
+-- set back, it is not: then so far ahead of what is known that whatever was given unheard lies between, and by a varying distance,
+-- since another store may have begun from the same.
 local function begin_epoch()
-  local seed = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), rev or 0, KNOWN_REV or 0)
+  local seed, known = tonumber(time[1]) * 1000000 + tonumber(time[2]), math.max(rev or 0, KNOWN_REV or 0)
+  if known >= seed then
+    seed = known + 1000000000 + tonumber(time[2]) * 1000
+  end
   rev = seed
   epoch = string.sub(RUN_ID, 1, 8) .. '-' .. string.format('%x', seed)
   call('DEL', LOG, EPOCH)
   call('SET', REV, int(rev))
-  call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', int(NOW))
+  call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', int(NOW), 'online', call('ZCARD', DUE))
 end
 
--- Another Redis process, or an emptied one, means another epoch; so does a record or a counter of another form.
+-- Another Redis process, or an emptied one, means another epoch; so does a record or a counter of another form, an index that
+-- somebody took away whole, as an eviction does, and a counter behind what the caller has heard of.
 local function enter_epoch()
-  local known, counter = pcall_redis('HMGET', EPOCH, 'id', 'run_id'), pcall_redis('GET', REV)
+  local known, counter = pcall_redis('HMGET', EPOCH, 'id', 'run_id', 'online'), pcall_redis('GET', REV)
   epoch, rev = known[1], type(counter) == 'string' and string.match(counter, '^%d+$') and tonumber(counter)
   if not rev or rev >= 2 ^ 53 then
     rev = nil
   end
-  if not epoch or known[2] ~= RUN_ID or not rev then
+  local index_lost = (tonumber(known[3] or 0) or 0) > 0 and call('ZCARD', DUE) == 0
+  if not epoch or known[2] ~= RUN_ID or not rev or index_lost or KNOWN_REV > rev then
     begin_epoch()
   end
 end
@@ -137,6 +144,7 @@ local function announce(user, status, reason, seen, device, groups)
     compose()
   end
   call('SET', REV, int(rev))
+  call('HINCRBY', EPOCH, 'online', status == 'online' and 1 or -1)
   call('PUBLISH', PREFIX .. status, event)
   call('PUBLISH', PREFIX .. 'updates', event)
 end

@@ -1,8 +1,8 @@
 -- Puts right what other writers left, for a list of users: each is looked at and mended in one step.
--- ARGV[8]: TTL (ms) for a key without one; then the users.
+-- ARGV[8]: TTL (ms) for a key without one; [9]: how long a session of ours may live at most (ms); then the users.
 -- Reply: now, epoch, rev, online users, one letter per user:
 --   . in order   a adopted   k key or index restored   o stale "online" in meta corrected   e external session ended   x foreign types
-local TTL = tonumber(ARGV[8])
+local TTL, LONGEST = tonumber(ARGV[8]), tonumber(ARGV[9])
 local SLACK = 1000
 
 local function adopt(user, left, listed)
@@ -92,13 +92,30 @@ local function bound_index(user, score)
   return 'k'
 end
 
+-- Redis's clock was set back: deadlines of before lie too far ahead, and would keep the silent online so long.
+local function bound_sessions(user, list, last)
+  if not last or last.deadline <= NOW + LONGEST + SLACK then
+    return
+  end
+  for _, s in ipairs(list) do
+    if s.name ~= EXTERNAL and s.deadline > NOW + LONGEST then
+      s.deadline = NOW + TTL
+      call('HSET', PREFIX .. 'sessions:' .. user, s.name,
+        session_value(s.deadline, math.min(s.beat, NOW), s.opened, s.reason, s.groups, s.device))
+    end
+  end
+  settle(user)
+end
+
 local function mend(user)
   if not key_is(PREFIX .. 'meta:' .. user, 'hash') or not key_is(PREFIX .. 'sessions:' .. user, 'hash') then
     return 'x'
   end
+  local list, last = sessions_of(user)
+  bound_sessions(user, list, last)
   local left = call('PTTL', PREFIX .. 'user:' .. user)
   local listed = tonumber(call('ZSCORE', DUE, user) or nil)
-  local list, last = sessions_of(user)
+  list, last = sessions_of(user)
   if left ~= -2 and left ~= 0 and (not last or NOW + left > last.deadline + SLACK) then
     return adopt(user, left, listed)
   end
@@ -114,7 +131,7 @@ end
 call('ZCARD', DUE)
 enter_epoch()
 local codes = {}
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   codes[#codes + 1] = mend(ARGV[i])
 end
 return { int(NOW), epoch, int(rev), call('ZCARD', DUE), table.concat(codes) }

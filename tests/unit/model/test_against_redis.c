@@ -97,7 +97,7 @@ static void step_repair(struct play *y)
     struct span users[3];
     for (size_t i = 0; i < 3; i++)
         users[i] = span_of(user_at(y));
-    store_repair(&y->store, TTL, users, 3, true, &y->pair.command);
+    store_repair(&y->store, TTL, 15000, users, 3, true, &y->pair.command);
     pair_script(&y->pair, false, "repair");
 }
 

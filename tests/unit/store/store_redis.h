@@ -220,7 +220,7 @@ static inline int store_redis_apply(struct store_redis *t, const struct session_
 static inline int store_redis_repair(struct store_redis *t, const struct span *users, size_t count)
 {
     bytes_auto out = BYTES_INIT;
-    store_repair(&t->store, t->ttl_ms, users, count, true, &out);
+    store_repair(&t->store, t->ttl_ms, 2 * t->ttl_ms, users, count, true, &out);
     store_redis_keep(t, store_redis_send(t, &out));
     return t->result = store_read_repair(t->reply, &t->answer);
 }

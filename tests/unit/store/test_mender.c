@@ -34,7 +34,8 @@ static const struct mender_hooks hooks = {.send = on_send, .mended = on_mended};
 
 static void begin(struct bench *b, int64_t interval_ms)
 {
-    struct mender_config config = {.interval_ms = interval_ms, .ttl_ms = STORE_REDIS_TTL, .seed = 3};
+    struct mender_config config = {
+        .interval_ms = interval_ms, .ttl_ms = STORE_REDIS_TTL, .longest_ms = 2 * STORE_REDIS_TTL, .seed = 3};
     memset(b, 0, sizeof(*b));
     b->now_ms = 1000;
     store_redis_clear(&t);

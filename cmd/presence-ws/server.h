@@ -72,6 +72,7 @@ struct server {
     struct feed feed;
     struct list watchers;
     size_t watcher_count;
+    bool resumers_wait; /* some know more than this server: looked at with each tick */
     struct loop_task *tell_task;
     struct loop_timer *window_timer;
     int64_t told_ms;   /* the last flush */
@@ -106,6 +107,7 @@ void watcher_destroy(struct server *s, struct watcher *w);
 /* A message 33. */
 void watcher_subscribe(struct server *s, struct watcher *w, const struct subscribe *subscribe);
 void watcher_writable(struct server *s, struct watcher *w);
+void watchers_tick(struct server *s);
 /* When to give up a viewer whose socket takes nothing; INT64_MAX: it takes. */
 int64_t watcher_stuck_at(const struct server *s, const struct watcher *w);
 void watchers_kick(struct server *s, struct span user);

@@ -33,6 +33,7 @@ static void on_tick(void *arg)
     int64_t now_ms = clock_mono_ms();
     wheel_advance(&s->wheel, loop_now_ms(s->loop));
     store_tick(s, now_ms);
+    watchers_tick(s);
     if (s->draining)
         drain_step(s, now_ms);
 }

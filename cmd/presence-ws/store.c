@@ -151,6 +151,8 @@ static void machines_start(struct server *s)
         .ttl_ms = p->ttl_ms,
         .grace_ms = p->offline_grace_ms,
         .drain_ms = p->drain_grace_ms,
+        .holdback_ms = p->holdback_ms,
+        .answer_ms = s->config.redis.timeout_ms,
         .sessions = true,
     };
     ledger_init(&s->ledger, s->node, p->ttl_ms, policy_heartbeat_min(p), p->offline_grace_ms > 0);

@@ -14,6 +14,9 @@
 #define CLOSE_TRY_AGAIN 1013
 #define FEED_ENTRIES    16384
 #define STRIKE_MS       60000 /* a viewer that kept up so long after its new snapshot may have another */
+#define CATCH_UP_MS                                                                                          \
+    1000 /* what Redis says so long after a viewer came is newer than what the viewer knows                  \
+          */
 
 struct watcher {
     struct viewer viewer; /* its link stands in server.watchers */
@@ -29,6 +32,7 @@ struct watcher {
     int64_t strike_ms; /* when it last fell behind; 0: never */
     char *since_epoch; /* resume from here; NULL: a snapshot */
     uint64_t since_rev;
+    int64_t behind_ms; /* since when that revision is ahead of us; 0: it is not */
 };
 
 static struct watcher *watcher_at(struct list *link)
@@ -67,11 +71,28 @@ static bool groups_loaded(struct group *const *groups, size_t count)
     return true;
 }
 
-static bool can_begin(const struct server *s, const struct watcher *w)
+/* It knows more than we: what we could tell would take it back. Waits until we have caught up, or know that
+ * there is no such revision. Revisions grow over epochs too. */
+static bool knows_more(const struct server *s, struct watcher *w)
+{
+    const struct follower *f = &s->follower;
+    bool ahead = w->since_epoch && w->since_rev > f->roster.rev;
+    if (!ahead || w->behind_ms == 0)
+        w->behind_ms = ahead ? clock_mono_ms() : 0;
+    bool current = s->asserter.heard_ms > w->behind_ms + CATCH_UP_MS && f->roster.rev >= f->store_rev;
+    return ahead && (!current || follower_recovering(f));
+}
+
+static bool can_begin(struct server *s, struct watcher *w)
 {
     const struct interest *in = w->viewer.interest;
-    return s->follower.roster.loaded && groups_loaded(in->scope, in->scope_count) &&
-           groups_loaded(in->groups, in->group_count);
+    /* In doubt a snapshot would carry a revision whose differences are still to come. */
+    if (!s->follower.roster.loaded || !s->follower.roster.epoch[0] ||
+        !groups_loaded(in->scope, in->scope_count) || !groups_loaded(in->groups, in->group_count))
+        return false;
+    bool waits = knows_more(s, w);
+    s->resumers_wait |= waits;
+    return !waits;
 }
 
 static void pump(struct server *s, struct watcher *w);
@@ -102,6 +123,14 @@ static bool can_send(const struct watcher *w)
     return !w->full && !viewer_in_message(&w->viewer);
 }
 
+static void wait_for_view(struct server *s, struct watcher *w)
+{
+    w->active = w->again = false;
+    w->waiting = true;
+    follower_want(&s->follower, clock_mono_ms());
+    follower_read_groups(&s->follower, clock_mono_ms());
+}
+
 /* A new view, as soon as it can be: not in the middle of a message, and not before what it needs is known. */
 static void view_anew(struct server *s, struct watcher *w)
 {
@@ -110,10 +139,7 @@ static void view_anew(struct server *s, struct watcher *w)
         return;
     }
     if (!can_begin(s, w)) {
-        w->active = w->again = false;
-        w->waiting = true;
-        follower_want(&s->follower, clock_mono_ms());
-        follower_read_groups(&s->follower, clock_mono_ms());
+        wait_for_view(s, w);
         return;
     }
     begin(s, w);
@@ -131,6 +157,10 @@ static bool fell_behind(struct server *s, struct watcher *w)
     }
     w->strike_ms = now_ms;
     metric_add(&counters.viewers_behind, 1);
+    if (!can_begin(s, w)) {
+        wait_for_view(s, w);
+        return false;
+    }
     begin(s, w);
     return true;
 }
@@ -234,6 +264,14 @@ static void on_ready(void *arg)
         if (w->waiting)
             view_anew(s, w);
     }
+}
+
+void watchers_tick(struct server *s)
+{
+    if (!s->resumers_wait)
+        return;
+    s->resumers_wait = false;
+    on_ready(s);
 }
 
 static void on_regrouped(void *arg, struct group *group, struct span user, struct span before,
@@ -369,8 +407,21 @@ void watcher_destroy(struct server *s, struct watcher *w)
     free(w);
 }
 
+/* It asks for what is on its way to it already: told again, it would hear of changes twice. */
+static bool follows_already(const struct server *s, const struct watcher *w,
+                            const struct subscribe *subscribe)
+{
+    bool same = !subscribe->has_groups && !subscribe->has_users && !w->viewer.interest->chosen;
+    return same && w->active && !w->again && subscribe->has_since &&
+           span_equal(subscribe->since_epoch, span_of(s->follower.roster.epoch));
+}
+
 void watcher_subscribe(struct server *s, struct watcher *w, const struct subscribe *subscribe)
 {
+    if (follows_already(s, w, subscribe)) {
+        w->viewer.batch = subscribe->has_batch ? subscribe->batch : w->viewer.batch;
+        return;
+    }
     if (subscribe->has_groups || subscribe->has_users)
         choose(s, w, subscribe->groups, subscribe->group_count, subscribe->has_users, subscribe->users,
                subscribe->user_count);

@@ -305,6 +305,10 @@ static void on_control(void *arg, struct span payload)
         clients_kick(s, control.user, control.device);
     else if (ours && span_equal(control.cmd, SPAN("node")))
         asserter_probe(&s->asserter, clock_mono_ms());
+    else if (ours && span_equal(control.cmd, SPAN("assert"))) {
+        ledger_assert_user(&s->ledger, control.user, clock_mono_ms());
+        store_dirty(s);
+    }
     control_finish(&control);
 }
 

@@ -452,11 +452,23 @@ void ledger_lost(struct ledger *l)
     put_first(l, &lives);
 }
 
+static bool lives(const struct ledger *l, const struct session *s, int64_t now_ms)
+{
+    return !s->ended && s->heard_ms + l->ttl_ms > now_ms;
+}
+
+void ledger_assert_user(struct ledger *l, struct span user, int64_t now_ms)
+{
+    for (struct session *s = ledger_user(l, user); s; s = s->next)
+        if (lives(l, s, now_ms) && !(s->want & WANT_OPEN))
+            want(l, s, WANT_ASSERT);
+}
+
 void ledger_assert_all(struct ledger *l, int64_t now_ms)
 {
     for (struct list *at = l->all.next; at != &l->all; at = at->next) {
         struct session *s = list_entry(at, struct session, all);
-        if (s->ended || s->asserting || s->heard_ms + l->ttl_ms <= now_ms)
+        if (s->asserting || !lives(l, s, now_ms))
             continue;
         s->asserting = true;
         l->asserting++;

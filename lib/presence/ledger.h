@@ -113,5 +113,7 @@ void ledger_answered(struct ledger *l, struct span outcomes, int64_t now_ms);
 void ledger_lost(struct ledger *l);
 /* Redis lost its memory: every session that lives is asserted with its true deadline. */
 void ledger_assert_all(struct ledger *l, int64_t now_ms);
+/* The same for the sessions of one user; nobody waits for these. */
+void ledger_assert_user(struct ledger *l, struct span user, int64_t now_ms);
 
 #endif

@@ -59,6 +59,10 @@ local function enter(op, user, s, extra)
     take_over(user, s.name, s.device, s.opened)
   end
   local listed = call('ZSCORE', DUE, user)
+  -- Online without a session: somebody deleted them, as an eviction does. Whoever has one of this user says so again.
+  if listed and alone then
+    call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
+  end
   if listed then
     join(user, s)
   else

@@ -103,6 +103,8 @@ static void tell(const char *name, struct story *t, struct span word)
         ledger_lost(l);
     else if (span_equal(word, SPAN("A")))
         ledger_assert_all(l, t->now_ms);
+    else if (word.data[0] == 'U')
+        ledger_assert_user(l, (struct span){word.data + 1, 1}, t->now_ms);
     else if (word.data[0] == 'D')
         ledger_disown(l, (struct span){word.data + 1, 1}, (uint64_t)(word.data[2] - '0'), "recovered");
     else if (span_equal(word, SPAN("hold")) || span_equal(word, SPAN("free")))
@@ -217,6 +219,9 @@ static void test_stories(void **state)
         {"asserted, late, said again", "+a1 t y A t y:l t y t", "oa/1 | ra/1 | ra/1 | | ", 1},
         {"asserted, and ends", "+a1 t y A e1 t y t", "oa/1 | ea/1(gone) | | ", 0},
         {"asserted, given up, said", "+a1 t y A x1 t y t", "oa/1 | ra/1 | | ", 0},
+        {"those of a user are asserted, but for ends and the silent",
+         "+a1 +a2 +a3 +b4 t y e3 t y @30000 b2 @61000 Ua t y t",
+         "oa/1 oa/2 oa/3 ob/4 | ea/3(gone) | ra/2 | | ", 3},
         {"disowned", "Da7 t y t", "ea/7(recovered) | | ", 0},
         {"disowned, lost, said again", "Da7 t ! t y t", "ea/7(recovered) | ea/7(recovered) | | ", 0},
         {"disowned in the dark", "down Da7 up t y t", "ea/7(recovered) | | ", 0},

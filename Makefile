@@ -39,7 +39,7 @@ libs_presence-ws := $(libs_net)
 libs_presence-api := $(libs_net) $(call pkg_libs,libmicrohttpd) -lpthread
 libs_presence-expiryd := $(libs_net)
 libs_presence-ctl := $(libs_net)
-libs_presence-sim := $(libs_net)
+libs_presence-sim := $(libs_net) $(call pkg_libs,lua5.1) -lm
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
@@ -49,7 +49,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 SCRIPTS := $(filter-out lib/store/scripts/prelude.lua,$(wildcard lib/store/scripts/*.lua))
 PAGES := $(wildcard cmd/presence-api/*.html)
 
-.PHONY: all deps demo check check-all check-unit check-e2e check-san bench fuzz fuzz-run lint format compdb completions install \
+.PHONY: all deps demo check check-all check-unit check-e2e check-san check-hunt check-planted bench fuzz fuzz-run lint format compdb completions install \
     uninstall dist clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -88,12 +88,36 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 
 define program
-$(BUILD)/bin/$(1): $$(call objects,cmd/$(1)/*.c) $(if $(filter presence-api,$(1)),$(BUILD)/obj/gen/page.o) $$(call archives,net)
+$(BUILD)/bin/$(1): $$(call objects,cmd/$(1)/*.c) $(if $(filter presence-api,$(1)),$(BUILD)/obj/gen/page.o) \
+    $(if $(filter presence-sim,$(1)),$(BUILD)/obj/world/world.o) $$(call archives,net)
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $$^ $$(libs_$(1)) -o $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# The simulation: the daemons' own objects on a net layer of its own, linked into one object of which only hunt_run is seen, since
+# it bears the names of lib/net and of two programs.
+world_part = $(BUILD)/obj/world/$(1).part.o
+daemon_objects = $(filter-out %/main.o %/config.o %/health.o,$(call objects,cmd/presence-$(1)/*.c)) $(BUILD)/obj/lib/world/$(1)_daemon.o
+WORLD := $(filter-out %_daemon.o,$(call objects,lib/world/*.c)) $(call world_part,ws) $(call world_part,expiryd)
+WORLD_NET := $(patsubst %,$(BUILD)/obj/lib/net/%.o,redis_link redis_subscriber redis_connector redis_greeting redis_address \
+    redis_config redis_url ws_frame)
+
+$(BUILD)/obj/lib/world/%.o: ALL_CFLAGS += -Icmd
+
+define world_daemon
+$(call world_part,$(1)): $$(call daemon_objects,$(1))
+	@mkdir -p $$(@D)
+	$(Q)$(LD) -r $$^ -o $$@
+	$(Q)objcopy --wildcard --keep-global-symbol='$(1)_daemon_*' $$@
+endef
+$(foreach d,ws expiryd,$(eval $(call world_daemon,$(d))))
+
+$(BUILD)/obj/world/world.o: $(WORLD) $(WORLD_NET) $(call archives,model) $(call archives,auth)
+	$(call say,LD,$@)
+	$(Q)$(LD) -r $(WORLD) $(WORLD_NET) --start-group $(call archives,model) $(call archives,auth) --end-group -o $@
+	$(Q)objcopy --keep-global-symbol=hunt_run $@
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/test/%,$(wildcard tests/unit/*/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -140,6 +164,12 @@ check-e2e: all tests/node_modules/.package-lock.json ## the real programs agains
 
 check-san: ## unit and end-to-end tests under ASan and UBSan
 	@$(MAKE) --no-print-directory SAN=address,undefined check-unit check-e2e
+
+check-hunt: $(BUILD)/bin/presence-sim ## the simulation: seeds that once failed, and a fixed set of others
+	@tests/tools/hunt.sh
+
+check-planted: all ## breaks one rule after the other, and sees that the simulation finds each (10 minutes)
+	@node tests/hunt/planted.js
 
 bench: ## CPU, memory and latency beside a Node peer, as ratios (3 minutes; FULL=1: 20)
 	@tests/tools/deps.sh build demo check

@@ -59,6 +59,9 @@ _presence_sim() {
                 load:--prefix) ((i++)) ;;
                 load:--dashboards) ((i++)) ;;
                 load:--duration | load:-d) ((i++)) ;;
+                hunt:--seeds) ((i++)) ;;
+                hunt:--minutes) ((i++)) ;;
+                hunt:--without) ((i++)) ;;
                 esac
             fi
         elif [[ -z $command ]]; then
@@ -98,6 +101,9 @@ _presence_sim() {
     load:--prefix) :; return ;;
     load:--dashboards) :; return ;;
     load:--duration | load:-d) :; return ;;
+    hunt:--seeds) :; return ;;
+    hunt:--minutes) :; return ;;
+    hunt:--without) :; return ;;
     *:--server | *:-s) :; return ;;
     *:--auth) mapfile -t COMPREPLY < <(compgen -W 'jwt none' -- "$cur"); return ;;
     *:--encoding) mapfile -t COMPREPLY < <(compgen -W 'msgpack json plain' -- "$cur"); return ;;
@@ -121,12 +127,13 @@ _presence_sim() {
         web) flags+=' --viewer --groups --watch-groups --watch-users --dashboards --batch --duration' ;;
         run) flags+=' --set --timeout --patience --keep --verbose' ;;
         load) flags+=' --phones --rate --changes --changers --warmup --repeat --account --prefix --dashboards --batch --duration' ;;
+        hunt) flags+=' --seeds --minutes --without --trace --shrink' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
         return
     fi
     case $command:$position in
-    :*) mapfile -t COMPREPLY < <(compgen -W 'mobile web run load' -- "$cur") ;;
+    :*) mapfile -t COMPREPLY < <(compgen -W 'mobile web run load hunt' -- "$cur") ;;
     run:0) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
 }

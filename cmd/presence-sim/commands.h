@@ -1,4 +1,4 @@
-/* The four commands: each runs to its end and returns an exit code. */
+/* The five commands: each runs to its end and returns an exit code. */
 #ifndef SIM_COMMANDS_H
 #define SIM_COMMANDS_H
 
@@ -7,6 +7,7 @@
 int command_mobile(const struct options *options);
 int command_web(const struct options *options);
 int command_load(const struct options *options);
+int command_hunt(const struct options *options);
 int command_run(const struct options *options, const char *file);
 
 #endif

@@ -17,6 +17,8 @@ static int run(const struct options *options, int argc, char **argv)
         return command_run(options, argv[2]);
     if (!strcmp(command, "mobile"))
         return command_mobile(options);
+    if (!strcmp(command, "hunt"))
+        return command_hunt(options);
     return !strcmp(command, "web") ? command_web(options) : command_load(options);
 }
 

@@ -336,6 +336,41 @@ static const struct setting run_rows[] = {
      .help = "show each line as it is played"},
 };
 
+static const struct setting hunt_rows[] = {
+    {.flag = "seeds",
+     .env = "PRESENCE_SIM_SEEDS",
+     .type = SETTING_INT,
+     AT(hunt_seeds),
+     .fallback = "10",
+     .min = 1,
+     .max = 100000000,
+     .help = "play so many seeds, from --seed on"},
+    {.flag = "minutes",
+     .env = "PRESENCE_SIM_MINUTES",
+     .type = SETTING_INT,
+     AT(hunt_minutes),
+     .fallback = "20",
+     .min = 1,
+     .max = 1440,
+     .help = "of simulated time with faults, before all stands still and is judged"},
+    {.flag = "without",
+     .env = "PRESENCE_SIM_WITHOUT",
+     .type = SETTING_TEXT,
+     AT(hunt_without),
+     .choices = "<n,n-m>",
+     .help = "entries of the plan that are left out: faults, then phones, then viewers"},
+    {.flag = "trace",
+     .env = "PRESENCE_SIM_TRACE",
+     .type = SETTING_BOOL,
+     AT(hunt_trace),
+     .help = "tell the whole story of the seed"},
+    {.flag = "shrink",
+     .env = "PRESENCE_SIM_SHRINK",
+     .type = SETTING_BOOL,
+     AT(hunt_shrink),
+     .help = "leave out what a failing seed can do without"},
+};
+
 static const struct setting_table common_tables[] = {
     {common_rows, COUNT(common_rows), 0, "Common to all commands"}};
 static const struct setting_table mobile_tables[] = {
@@ -355,12 +390,16 @@ static const struct setting_table load_tables[] = {
 };
 static const struct setting_table run_tables[] = {{run_rows, COUNT(run_rows), 0, "Scenario"}};
 
+static const struct setting_table hunt_tables[] = {{hunt_rows, COUNT(hunt_rows), 0, "Hunt"}};
+
 static const struct command_info commands[] = {
     {"mobile", "", "phones that connect, beat, fall silent, drop and return", mobile_tables,
      COUNT(mobile_tables)},
     {"web", "", "dashboards that print what they are told", web_tables, COUNT(web_tables)},
     {"run", "FILE", "play a scenario and check its expectations", run_tables, COUNT(run_tables)},
     {"load", "", "open-loop load, and how long updates took", load_tables, COUNT(load_tables)},
+    {"hunt", "", "play seeds on a clock of their own, and look for one that breaks a promise", hunt_tables,
+     COUNT(hunt_tables)},
 };
 
 const struct program_info sim_program = {

@@ -59,6 +59,12 @@ struct options {
     int64_t patience;
     bool keep;
     bool verbose;
+
+    int64_t hunt_seeds;
+    int64_t hunt_minutes;
+    char *hunt_without;
+    bool hunt_trace;
+    bool hunt_shrink;
 };
 
 extern const struct program_info sim_program;

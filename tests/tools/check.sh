@@ -22,6 +22,7 @@ jobs=$(nproc)
 step build make --no-print-directory -j "$jobs" WERROR=1 all
 step lint make --no-print-directory lint
 step 'unit tests' make --no-print-directory -j "$jobs" WERROR=1 check-unit
+step 'simulation' make --no-print-directory check-hunt
 step 'end-to-end tests' make --no-print-directory check-e2e
 step 'sanitizer build and unit tests' make --no-print-directory -j "$jobs" SAN=address,undefined check-unit
 step 'end-to-end tests under sanitizers' env PRESENCE_PATIENCE=4 make --no-print-directory SAN=address,undefined check-e2e

@@ -11,13 +11,14 @@ declare -A below=(
     [store]='store wire presence base'
     [net]='net store auth wire presence base'
     [model]='model store wire presence base'
+    [world]='world model net store auth wire presence base'
 )
 # header prefix -> the only files that may include it
 declare -A homes=(
     [lua.h]='lib/model/script*'
     [uv.h]='lib/net/*'
     [libwebsockets.h]='lib/net/websocket*'
-    [hiredis]='lib/store/reply.c lib/net/redis_*'
+    [hiredis]='lib/store/reply.c lib/net/redis_* lib/world/redis_adapter.c'
     [msgpack]='lib/wire/packer.*'
     [jansson.h]='lib/wire/jsontext.h lib/auth/* lib/store/reads.c'
     [jwt.h]='lib/auth/hmac.*'

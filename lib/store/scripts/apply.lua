@@ -48,8 +48,8 @@ local function join(user, s)
   restore(user, s)
 end
 
--- A session that was not there, one that opens, or one whose user is not in the index.
-local function enter(op, user, s, extra)
+-- A session that was not there (fresh), one that opens, or one whose user is not in the index.
+local function enter(op, user, s, extra, fresh)
   if not key_is(META .. user, 'hash') then
     call('HDEL', SESSIONS .. user, s.name)
     return 'x'
@@ -60,7 +60,7 @@ local function enter(op, user, s, extra)
   end
   local listed = call('ZSCORE', DUE, user)
   -- Online without a session: somebody deleted them, as an eviction does. Whoever has one of this user says so again.
-  if listed and alone then
+  if listed and alone and fresh then
     call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
   end
   if listed then
@@ -124,7 +124,7 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   if stands then
     return beat_beside(user, s, extra)
   end
-  return enter(op, user, s, extra)
+  return enter(op, user, s, extra, added == 1)
 end
 
 local function stored(user, session)

@@ -50,10 +50,23 @@ local function key_deadline(user)
   return left > 0 and NOW + left or 0
 end
 
+-- Somebody deleted the sessions of a user who is online, as an eviction does: whoever has one says so again before it is judged.
+local function ask_for_sessions(user)
+  local device = pcall_redis('HGET', PREFIX .. 'meta:' .. user, 'deviceId')
+  call('HSET', PREFIX .. 'sessions:' .. user, LOST,
+    session_value(NOW + HOLDBACK, 0, '0', '', '', type(device) == 'string' and device or ''))
+  call('ZADD', DUE, int(NOW + HOLDBACK), user)
+  call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
+end
+
 -- nil while the user lives, else the ms since the last deadline.
 local function judge(user, score)
   local list, last = sessions_of(user)
   local deadline = last and last.deadline or math.max(score, key_deadline(user))
+  if not last and passed(deadline) and HOLDBACK > 0 and key_is(PREFIX .. 'sessions:' .. user, 'hash') then
+    ask_for_sessions(user)
+    return nil
+  end
   if passed(deadline) then
     for _, s in ipairs(list) do
       if s.name == EXTERNAL then

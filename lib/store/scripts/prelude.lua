@@ -6,7 +6,7 @@ local PREFIX, RUN_ID, DB, NODE = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
 local KNOWN_REV, LOG_MAX, GENERATION = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[7])
 local DUE, REV, EPOCH, LOG = PREFIX .. 'due', PREFIX .. 'rev', PREFIX .. 'epoch', PREFIX .. 'log'
 local NODES, FENCE, CONTROL = PREFIX .. 'nodes', PREFIX .. 'fence', PREFIX .. 'control'
-local EXTERNAL = 'external/0'
+local EXTERNAL, LOST = 'external/0', 'lost/0'
 
 local call, pcall_redis = redis.call, redis.pcall
 local time = call('TIME')

@@ -53,7 +53,8 @@ static const struct scenario scenarios[] = {
          {"tampered", NULL},
          {"redis DEL presence:sessions:alice", "1"},
          {"mended", NULL},
-         {"beat alice n1/1 phone left=6000", "."},
+         {"beat alice n1/1 phone left=6000", ". ?"},
+         {"beat alice n1/2 tablet left=5000", "."},
      }},
     {"sessions deleted: the key says how long to wait",
      {

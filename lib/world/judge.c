@@ -1,0 +1,426 @@
+#include "world/judge.h"
+
+#include "base/mem.h"
+#include "store/resp.h"
+#include "store/scripts.h"
+#include "wire/event.h"
+#include "world/redis_host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UPDATES  "presence:updates"
+#define ARGS_MAX 2048
+#define OP_ARGS  6
+
+struct judge judge;
+
+/* A user as the store has published it. */
+struct published {
+    bool online;
+    bool lost; /* the store has forgotten a user who was online: an offline may still be published, or an
+                  online again */
+    char id[];
+};
+
+/* A session as it was written. */
+struct written {
+    bool over; /* taken over by a later connection of its device, until it beats again */
+    int64_t deadline_ms, opened_ms;
+    char *user, *device;
+    char name[];
+};
+
+/* When a device last opened a session: what it had opened before is taken over, until it beats. */
+struct opening {
+    int64_t at_us;
+    char key[];
+};
+
+static struct map users, sessions, openings;
+static struct redis_client *listener;
+static char epoch[64];
+static uint64_t last_rev;
+static struct {
+    uint64_t first, last;
+} * ranges;                  /* of the revisions of each epoch */
+static int64_t latest_ms;    /* that Redis's clock ever showed at an event */
+static char *gone[ARGS_MAX]; /* who went offline in the command under way */
+static size_t gone_count;
+
+static struct span user_key(const void *object)
+{
+    return span_of(((const struct published *)object)->id);
+}
+
+static struct span session_key(const void *object)
+{
+    return span_of(((const struct written *)object)->name);
+}
+
+static struct span opening_key(const void *object)
+{
+    return span_of(((const struct opening *)object)->key);
+}
+
+static void write_opening_key(struct span user, struct span device, struct bytes *out)
+{
+    bytes_append_span(out, user);
+    bytes_append_char(out, '\t');
+    bytes_append_span(out, device);
+}
+
+static void note_opening(struct span user, struct span device)
+{
+    bytes_auto key = BYTES_INIT;
+    write_opening_key(user, device, &key);
+    struct opening *o = map_get(&openings, bytes_span(&key));
+    if (!o) {
+        o = mem_zalloc(sizeof(*o) + key.len + 1);
+        memcpy(o->key, key.data, key.len);
+        map_put(&openings, o);
+    }
+    o->at_us = world.now_us;
+}
+
+static bool opened_since(const struct believed *b)
+{
+    bytes_auto key = BYTES_INIT;
+    write_opening_key(b->user, b->device, &key);
+    const struct opening *o = map_get(&openings, bytes_span(&key));
+    return o && o->at_us > b->heard_us;
+}
+
+void judge_fail(const char *format, ...)
+{
+    va_list args;
+    if (judge.failed)
+        return;
+    judge.failed = true;
+    va_start(args, format);
+    vsnprintf(judge.verdict, sizeof(judge.verdict), format, args);
+    va_end(args);
+    world_tell("VIOLATION: %s", judge.verdict);
+}
+
+static int64_t redis_now_ms(void)
+{
+    return (world.wall_base_us + world.now_us + redis_host.wall_offset_us) / 1000;
+}
+
+static struct published *published_of(struct span id)
+{
+    struct published *p = map_get(&users, id);
+    if (p)
+        return p;
+    p = mem_zalloc(sizeof(*p) + id.len + 1);
+    memcpy(p->id, id.data, id.len);
+    map_put(&users, p);
+    return p;
+}
+
+static void written_free(struct written *w)
+{
+    map_remove(&sessions, span_of(w->name));
+    free(w->user);
+    free(w->device);
+    free(w);
+}
+
+/* Calls `drop` for the sessions it says, which may remove them. */
+static void drop_sessions(bool (*drop)(const struct written *w, const void *arg), const void *arg)
+{
+    struct written *w;
+    for (size_t at = 0; (w = map_next(&sessions, &at));)
+        if (drop(w, arg)) {
+            written_free(w);
+            at = 0;
+        }
+}
+
+static bool of_life(const struct written *w, const void *arg)
+{
+    return !w->over;
+}
+
+static bool of_anybody(const struct written *w, const void *arg)
+{
+    return true;
+}
+
+static void judge_revision(const struct event *e)
+{
+    if (!span_equal(e->epoch, span_of(epoch))) {
+        span_copy(e->epoch, epoch, sizeof(epoch));
+        ranges = mem_realloc(ranges, (size_t)(++judge.epochs) * sizeof(*ranges));
+        ranges[judge.epochs - 1].first = e->change.rev;
+    } else if (e->change.rev != last_rev + 1) {
+        judge_fail("revision %llu follows %llu", (unsigned long long)e->change.rev,
+                   (unsigned long long)last_rev);
+    }
+    last_rev = ranges[judge.epochs - 1].last = e->change.rev;
+    for (size_t i = 0; i + 1 < judge.epochs; i++)
+        if (last_rev >= ranges[i].first && last_rev <= ranges[i].last)
+            judge_fail("revision %llu comes twice", (unsigned long long)last_rev);
+}
+
+static void look_for_life(void *arg, const struct believed *b)
+{
+    const struct change *c = arg;
+    int64_t silent_us = world.now_us - b->heard_us;
+    if (judge.holdback && span_equal(b->user, c->user) && !opened_since(b) && silent_us > JUDGE_FRESH_US &&
+        silent_us < judge.ttl_us - JUDGE_FRESH_US)
+        judge_fail("%.*s is shown offline (%.*s), though a server heard it %.1f s ago", (int)c->user.len,
+                   c->user.data, (int)c->reason.len, c->reason.data, (double)silent_us / 1e6);
+}
+
+static void on_published(void *arg, struct span channel, struct span payload)
+{
+    struct event e;
+    if (event_read(payload, &e) < 0) {
+        judge_fail("an event is malformed: %.*s", (int)payload.len, payload.data);
+        return;
+    }
+    struct change *c = &e.change;
+    struct published *p = published_of(c->user);
+    judge.transitions++;
+    world_tell("%.*s is %s (%.*s), revision %llu", (int)c->user.len, c->user.data,
+               c->online ? "online" : "offline", (int)c->reason.len, c->reason.data,
+               (unsigned long long)c->rev);
+    judge_revision(&e);
+    if (p->online == c->online && !p->lost)
+        judge_fail("%s is %s in the store already", p->id, c->online ? "online" : "offline");
+    if (redis_now_ms() > latest_ms)
+        latest_ms = redis_now_ms();
+    if (c->last_seen_ms > latest_ms)
+        judge_fail("%s was seen in the future", p->id);
+    p->online = c->online;
+    p->lost = false;
+    if (!c->online) {
+        play_each_believed(look_for_life, c);
+        if (gone_count < ARGS_MAX)
+            gone[gone_count++] = mem_strndup(c->user.data, c->user.len);
+    }
+    event_finish(&e);
+}
+
+/* The arguments of a command. */
+static size_t arguments(struct span command, struct span *args)
+{
+    size_t count = 0;
+    uint64_t len;
+    span_split(&command, '\n');
+    while (command.len > 0 && count < ARGS_MAX) {
+        struct span line = span_split(&command, '\n');
+        if (span_to_u64((struct span){line.data + 1, line.len - 2}, command.len, &len) < 0)
+            break;
+        args[count++] = (struct span){command.data, (size_t)len};
+        command.data += len + 2;
+        command.len -= len + 2;
+    }
+    return count;
+}
+
+static void take_over(const struct written *by)
+{
+    struct written *w;
+    size_t at = 0;
+    while ((w = map_next(&sessions, &at)))
+        w->over |= w != by && *by->device && !strcmp(w->user, by->user) && !strcmp(w->device, by->device) &&
+                   w->opened_ms <= by->opened_ms;
+}
+
+static int64_t number(struct span text)
+{
+    uint64_t value = 0;
+    span_to_u64(text, INT64_MAX, &value);
+    return (int64_t)value;
+}
+
+/* tail: opened, no reason, groups, device */
+static void write_session(const struct span *op, char kind, int64_t now_ms)
+{
+    struct span name = op[2], tail = op[4], opened = span_split(&tail, '\t');
+    int64_t beat_ms = number(op[3]);
+    span_split(&tail, '\t');
+    span_split(&tail, '\t');
+    struct written *w = map_get(&sessions, name);
+    if (beat_ms == 0 || beat_ms > now_ms)
+        beat_ms = now_ms;
+    if (!w) {
+        w = mem_zalloc(sizeof(*w) + name.len + 1);
+        memcpy(w->name, name.data, name.len);
+        w->user = mem_strndup(op[1].data, op[1].len);
+        w->device = mem_strndup(tail.data, tail.len);
+        map_put(&sessions, w);
+    }
+    w->over = false;
+    w->opened_ms = number(opened);
+    w->deadline_ms = beat_ms + judge.ttl_us / 1000;
+    if (kind == 'o') {
+        take_over(w);
+        note_opening(op[1], tail);
+    }
+}
+
+static void follow_op(const struct span *op, char code, int64_t now_ms, int64_t grace_ms)
+{
+    char kind = op[0].data[0];
+    world_tell("  %c %.*s %.*s beat %.*s tail %.*s extra %.*s: %c", kind, (int)op[1].len, op[1].data,
+               (int)op[2].len, op[2].data, (int)op[3].len, op[3].data, (int)op[4].len, op[4].data,
+               (int)op[5].len, op[5].data, code);
+    struct written *w = map_get(&sessions, op[2]);
+    if (code == 'x' || code == 'l' || code == 'm')
+        return;
+    if (kind == 'o' || kind == 'b' || kind == 'r')
+        write_session(op, kind, now_ms);
+    else if (kind == 'e' && w)
+        written_free(w);
+    else if (kind == 'g' && w && w->deadline_ms > now_ms + grace_ms)
+        w->deadline_ms = now_ms + grace_ms;
+    else if (kind == 'd' && w && w->deadline_ms < now_ms + number(op[5]))
+        w->deadline_ms = now_ms + number(op[5]);
+}
+
+static void follow_apply(const struct span *args, size_t count, struct span answer)
+{
+    /* EVALSHA sha 1 key, then ARGV: 1–7 the head, TTL, grace, until, operations. */
+    const struct span *argv = args + 3;
+    size_t argc = count - 3;
+    struct span codes = answer;
+    int64_t now_ms = redis_now_ms();
+    if (answer.len < 2 || answer.data[0] == '-' || argc < 11)
+        return;
+    codes.len -= 2;
+    size_t ops = (argc - 11) / OP_ARGS;
+    codes = (struct span){codes.data + codes.len - ops, ops};
+    for (size_t i = 0; i < ops; i++)
+        follow_op(argv + 11 + i * OP_ARGS, codes.data[i], now_ms, number(argv[9]));
+}
+
+static bool stands(const struct written *w, const void *arg)
+{
+    if (strcmp(w->user, arg) != 0)
+        return false;
+    if (!w->over && w->deadline_ms > redis_now_ms())
+        judge_fail("%s is offline, though session %s stands %lld ms more", w->user, w->name,
+                   (long long)(w->deadline_ms - redis_now_ms()));
+    return !w->over;
+}
+
+static void after(void *arg, struct span command, struct span answer)
+{
+    static struct span args[ARGS_MAX];
+    size_t count = arguments(command, args);
+    if (redis_now_ms() > latest_ms)
+        latest_ms = redis_now_ms();
+    const struct script_info *apply = script_info(SCRIPT_APPLY);
+    struct span text = {apply->text, *apply->len};
+    if (count > 4 && (span_equal(args[1], span_of(apply->sha1)) || span_equal(args[1], text)))
+        follow_apply(args, count, answer);
+    for (size_t i = 0; i < gone_count; i++) {
+        if (!published_of(span_of(gone[i]))->online)
+            drop_sessions(stands, gone[i]);
+        free(gone[i]);
+    }
+    gone_count = 0;
+}
+
+void judge_begin(int64_t ttl_ms, int64_t holdback_ms)
+{
+    bytes_auto command = BYTES_INIT, answer = BYTES_INIT;
+    memset(&judge, 0, sizeof(judge));
+    judge.ttl_us = ttl_ms * 1000;
+    judge.grace_us = (holdback_ms + 4000) * 1000;
+    judge.holdback = holdback_ms > 0;
+    map_init(&users, user_key);
+    map_init(&sessions, session_key);
+    map_init(&openings, opening_key);
+    epoch[0] = '\0';
+    last_rev = 0;
+    latest_ms = 0;
+    listener = redis_client_create(redis_host.model, on_published, NULL);
+    resp_command(&command, "SUBSCRIBE", UPDATES, NULL);
+    redis_client_execute(listener, bytes_span(&command), &answer);
+    redis_host.after = after;
+}
+
+void judge_end(void)
+{
+    struct published *p;
+    size_t at = 0;
+    drop_sessions(of_anybody, NULL);
+    map_finish(&sessions);
+    struct opening *o;
+    for (size_t i = 0; (o = map_next(&openings, &i));)
+        free(o);
+    map_finish(&openings);
+    while ((p = map_next(&users, &at)))
+        free(p);
+    map_finish(&users);
+    free(ranges);
+    ranges = NULL;
+    redis_client_destroy(listener);
+}
+
+static struct span ask(const char *a, const char *b, const char *c)
+{
+    bytes_auto command = BYTES_INIT;
+    resp_command(&command, a, b, c, NULL);
+    return redis_host_ask(bytes_span(&command));
+}
+
+void judge_data_changed(void)
+{
+    struct published *p;
+    size_t at = 0;
+    drop_sessions(of_life, NULL);
+    while ((p = map_next(&users, &at))) {
+        bool was = p->online;
+        p->online = ask("ZSCORE", "presence:due", p->id).data[1] != '-';
+        p->lost |= was && !p->online;
+    }
+}
+
+void judge_clock_steps(void)
+{
+    drop_sessions(of_life, NULL);
+}
+
+bool judge_stored(struct span user)
+{
+    const struct published *p = map_get(&users, user);
+    return p && p->online;
+}
+
+size_t judge_stored_count(void)
+{
+    size_t at = 0, count = 0;
+    struct span user;
+    while (judge_next(&at, &user))
+        count++;
+    return count;
+}
+
+bool judge_next(size_t *at, struct span *ret_user)
+{
+    struct published *p;
+    while ((p = map_next(&users, at)))
+        if (p->online) {
+            *ret_user = span_of(p->id);
+            return true;
+        }
+    return false;
+}
+
+void judge_copies(struct span user)
+{
+    char key[200];
+    snprintf(key, sizeof(key), "presence:user:%.*s", (int)user.len, user.data);
+    if (!span_equal(ask("GET", key, NULL), SPAN("$1\r\n1\r\n")))
+        judge_fail("%s is missing", key);
+    snprintf(key, sizeof(key), "presence:meta:%.*s", (int)user.len, user.data);
+    if (!span_equal(ask("HGET", key, "status"), SPAN("$6\r\nonline\r\n")))
+        judge_fail("%s does not say online", key);
+}

@@ -26,7 +26,8 @@ struct published {
 
 /* A session as it was written. */
 struct written {
-    bool over; /* taken over by a later connection of its device, until it beats again */
+    bool over;  /* taken over by a later connection of its device, until it beats again */
+    bool ended; /* by its server: nothing of it may come any more */
     int64_t deadline_ms, opened_ms;
     char *user, *device;
     char name[];
@@ -141,7 +142,7 @@ static void drop_sessions(bool (*drop)(const struct written *w, const void *arg)
 
 static bool of_life(const struct written *w, const void *arg)
 {
-    return !w->over;
+    return !w->over && !w->ended;
 }
 
 static bool of_anybody(const struct written *w, const void *arg)
@@ -255,6 +256,8 @@ static void write_session(const struct span *op, char kind, int64_t now_ms)
         w->device = mem_strndup(tail.data, tail.len);
         map_put(&sessions, w);
     }
+    if (w->ended)
+        judge_fail("session %s of %s beats after its end", w->name, w->user);
     w->over = false;
     w->opened_ms = number(opened);
     w->deadline_ms = beat_ms + judge.ttl_us / 1000;
@@ -276,7 +279,7 @@ static void follow_op(const struct span *op, char code, int64_t now_ms, int64_t 
     if (kind == 'o' || kind == 'b' || kind == 'r')
         write_session(op, kind, now_ms);
     else if (kind == 'e' && w)
-        written_free(w);
+        w->ended = true;
     else if (kind == 'g' && w && w->deadline_ms > now_ms + grace_ms)
         w->deadline_ms = now_ms + grace_ms;
     else if (kind == 'd' && w && w->deadline_ms < now_ms + number(op[5]))
@@ -303,10 +306,10 @@ static bool stands(const struct written *w, const void *arg)
 {
     if (strcmp(w->user, arg) != 0)
         return false;
-    if (!w->over && w->deadline_ms > redis_now_ms())
+    if (!w->over && !w->ended && w->deadline_ms > redis_now_ms())
         judge_fail("%s is offline, though session %s stands %lld ms more", w->user, w->name,
                    (long long)(w->deadline_ms - redis_now_ms()));
-    return !w->over;
+    return !w->over && !w->ended;
 }
 
 static void after(void *arg, struct span command, struct span answer)

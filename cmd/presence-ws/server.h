@@ -62,8 +62,9 @@ struct server {
     struct asserter asserter;
     struct follower follower;
     struct request asserter_requests[ASSERTER_TAGS], follower_requests[FOLLOWER_TAGS];
-    struct loop_task *flush_task;  /* urgent operations: before the loop waits */
-    struct loop_timer *beat_timer; /* beats gather for a moment */
+    struct loop_task *flush_task;   /* urgent operations: before the loop waits */
+    struct loop_timer *flush_timer; /* or when they, or beats, have gathered for a moment */
+    int64_t flush_ms, flushed_ms;   /* when it fires; when last was flushed */
     int64_t beat_gather_ms;
     char updates_channel[KEYS_CHANNEL_SIZE], control_channel[KEYS_CHANNEL_SIZE];
     int64_t online; /* users, as Redis last said; -1: not yet */

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define BEAT_GATHER_MS 50
+#define OPEN_GATHER_MS                                                                                       \
+    5 /* comings and goings: the first after a quiet time leaves at once, then those of so long together */
 
 static void asserter_answered(void *arg, const struct redisReply *reply)
 {
@@ -124,15 +126,28 @@ static void on_unsubscribed(void *arg, const char *why)
 static void flush(void *arg)
 {
     struct server *s = arg;
-    asserter_flush(&s->asserter, clock_mono_ms());
+    s->flushed_ms = clock_mono_ms();
+    asserter_flush(&s->asserter, s->flushed_ms);
+}
+
+static void flush_within(struct server *s, int64_t delay_ms)
+{
+    int64_t due_ms = clock_mono_ms() + delay_ms;
+    if (loop_timer_active(s->flush_timer) && s->flush_ms <= due_ms)
+        return;
+    s->flush_ms = due_ms;
+    loop_timer_start(s->flush_timer, delay_ms, 0);
 }
 
 void store_dirty(struct server *s)
 {
-    if (ledger_urgent(&s->ledger))
+    int64_t wait_ms = s->flushed_ms + OPEN_GATHER_MS - clock_mono_ms();
+    if (ledger_urgent(&s->ledger) && wait_ms <= 0)
         loop_task_want(s->flush_task);
-    else if (ledger_dirty(&s->ledger) && !loop_timer_active(s->beat_timer))
-        loop_timer_start(s->beat_timer, s->beat_gather_ms, 0);
+    else if (ledger_urgent(&s->ledger))
+        flush_within(s, wait_ms);
+    else if (ledger_dirty(&s->ledger))
+        flush_within(s, s->beat_gather_ms);
 }
 
 static void channel_name(const struct server *s, enum key key, char *out)
@@ -153,6 +168,8 @@ static void machines_start(struct server *s)
         .drain_ms = p->drain_grace_ms,
         .holdback_ms = p->holdback_ms,
         .answer_ms = s->config.redis.timeout_ms,
+        .gather_ms = OPEN_GATHER_MS,
+        .beat_gather_ms = s->beat_gather_ms,
         .sessions = true,
     };
     ledger_init(&s->ledger, s->node, p->ttl_ms, policy_heartbeat_min(p), p->offline_grace_ms > 0);
@@ -176,7 +193,7 @@ void store_start(struct server *s)
     s->beat_gather_ms = p->ttl_ms / 20 < BEAT_GATHER_MS ? p->ttl_ms / 20 : BEAT_GATHER_MS;
     machines_start(s);
     s->flush_task = loop_task_create(s->loop, flush, s);
-    s->beat_timer = loop_timer_create(s->loop, flush, s);
+    s->flush_timer = loop_timer_create(s->loop, flush, s);
     channel_name(s, CHANNEL_UPDATES, s->updates_channel);
     channel_name(s, CHANNEL_CONTROL, s->control_channel);
     if (!p->enabled)
@@ -209,7 +226,7 @@ void store_stop(struct server *s)
     redis_link_destroy(s->link);
     redis_subscriber_destroy(s->subscriber);
     loop_task_destroy(s->flush_task);
-    loop_timer_destroy(s->beat_timer);
+    loop_timer_destroy(s->flush_timer);
     asserter_finish(&s->asserter);
     follower_finish(&s->follower);
     ledger_finish(&s->ledger);

@@ -256,7 +256,7 @@ void asserter_answer(struct asserter *a, enum asserter_tag tag, const struct red
         audit_answer(a, reply, now_ms);
     if (a->ledger) {
         go_on_asserting(a, now_ms);
-        if (ledger_urgent(a->ledger))
+        if (ledger_urgent(a->ledger) && now_ms - a->sent_ms[ASSERTER_BATCH] >= a->config.gather_ms)
             asserter_flush(a, now_ms);
     }
 }
@@ -266,7 +266,8 @@ void asserter_tick(struct asserter *a, int64_t now_ms)
     if (now_ms >= a->node_ms)
         asserter_probe(a, now_ms);
     if (a->ledger) {
-        asserter_flush(a, now_ms);
+        if (now_ms - a->sent_ms[ASSERTER_BATCH] >= a->config.beat_gather_ms)
+            asserter_flush(a, now_ms);
         go_on_asserting(a, now_ms);
     }
 }

@@ -36,7 +36,8 @@ struct asserter_config {
     int64_t holdback_ms; /* after a silence of Redis, or in a new epoch, ends wait so long for others to say
                             who lives */
     int64_t answer_ms;   /* how long a batch may take until the link gives it up; 0: any time */
-    bool sessions;       /* false: only registers (presence-api, presence-expiryd) */
+    int64_t gather_ms, beat_gather_ms; /* from one batch to the next: of comings and goings, of beats alone */
+    bool sessions;                     /* false: only registers (presence-api, presence-expiryd) */
 };
 
 struct asserter {

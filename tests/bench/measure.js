@@ -1,0 +1,45 @@
+// What a process of this machine has taken, by the kernel's own accounting, and how figures are put together.
+'use strict';
+const fs = require('node:fs');
+
+// CPU of all threads, in microseconds.
+function cpu(pid) {
+  let ns = 0;
+  for (const task of fs.readdirSync(`/proc/${pid}/task`)) ns += Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+  return ns / 1000;
+}
+
+// Memory in kB, shared pages by their share.
+function pss(pid) {
+  return Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
+}
+
+function quantile(values, q) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+}
+
+function median(values) {
+  const known = values.filter((value) => value !== undefined);
+  if (known.length === 0) return undefined;
+  return (quantile(known, 0.5) + quantile(known, (known.length - 1) / 2 / known.length)) / 2;
+}
+
+// What `work` cost the processes: { names of pids: µs, value: what it returned, ms: how long it took }.
+async function during(pids, work) {
+  const before = Object.entries(pids).map(([name, pid]) => [name, pid, cpu(pid)]);
+  const began = process.hrtime.bigint();
+  const value = await work();
+  const ms = Number(process.hrtime.bigint() - began) / 1e6;
+  return { value, ms, ...Object.fromEntries(before.map(([name, pid, us]) => [name, cpu(pid) - us])) };
+}
+
+// How often Redis executed a command, its own doing left out.
+async function commandsRun(redis) {
+  const stats = await redis.info('commandstats');
+  let count = 0;
+  for (const [, name, calls] of stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) if (name !== 'info') count += Number(calls);
+  return count;
+}
+
+module.exports = { cpu, pss, median, quantile, during, commandsRun };

@@ -1,0 +1,56 @@
+// Users beyond the sockets: put into Redis as each side would have written them.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { ROOT, Ours } = require('./rig');
+
+const BATCH = 250;
+const DAY_MS = 86400000;
+const SCRIPTS = path.join(ROOT, 'lib', 'store', 'scripts');
+
+const userName = (i) => `user${i}`;
+
+// The shipped script itself, as presence-ws calls it; returns what applies [{ user, deadline }].
+async function sessions(redis) {
+  const text = ['prelude', 'apply'].map((name) => fs.readFileSync(path.join(SCRIPTS, `${name}.lua`), 'utf8')).join('\n');
+  const sha = await redis.script('LOAD', text);
+  const runId = /^run_id:(\w+)/m.exec(await redis.info('server'))[1];
+  const head = [sha, 1, 'presence:due', 'presence:', runId, 0, 0, 16384, 'bench', 0, DAY_MS, 0, 0];
+  return (users) => redis.evalsha(...head, ...users.flatMap(({ user, deadline }) => {
+    const beat = deadline - DAY_MS;
+    return ['omobile', user, `bench/${user}`, beat, `${beat}\t\t\tdevice-of-${user}`, ''];
+  }));
+}
+
+async function keys(redis) {
+  return (users) => {
+    const pipeline = redis.pipeline();
+    for (const { user, deadline } of users) {
+      pipeline.set(`presence:user:${user}`, '1', 'PXAT', deadline);
+      pipeline.hset(`presence:meta:${user}`, 'status', 'online', 'lastSeen', Date.now(), 'deviceId', `device-of-${user}`, 'role', 'mobile');
+    }
+    return pipeline.exec();
+  };
+}
+
+// `count` users from number `first` on; deadlineOf(i) in ms since 1970, within a day from now.
+async function populate(rig, count, deadlineOf = () => Date.now() + DAY_MS - 1000, first = 0) {
+  const write = await (rig instanceof Ours ? sessions : keys)(rig.redis);
+  for (let i = first; i < first + count; i += BATCH) {
+    const size = Math.min(BATCH, first + count - i);
+    await write(Array.from({ length: size }, (_, k) => ({ user: userName(i + k), deadline: Math.floor(deadlineOf(i + k)) })));
+  }
+}
+
+// What beats within a TTL leave behind: entries of the index that are earlier than the users' deadlines.
+async function ageIndex(rig, count, ttlMs) {
+  if (!(rig instanceof Ours)) return;
+  const now = Date.now();
+  for (let i = 0; i < count; i += BATCH) {
+    const entries = [];
+    for (let k = i; k < Math.min(count, i + BATCH); k++) entries.push(Math.floor(now + Math.random() * ttlMs), userName(k));
+    await rig.redis.zadd('presence:due', 'XX', ...entries);
+  }
+}
+
+module.exports = { populate, ageIndex, userName };

@@ -15,6 +15,7 @@ struct daemon_settings {
 /* A session that a server believes to be alive. */
 struct believed {
     struct span user, device;
+    char name[64];    /* as it stands in the store */
     int64_t heard_us; /* world time */
 };
 

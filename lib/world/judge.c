@@ -85,9 +85,13 @@ static void note_opening(struct span user, struct span device)
     o->at_us = world.now_us;
 }
 
-static bool opened_since(const struct believed *b)
+/* What it beat since may be kept until its window opens (contract section 3). */
+static bool taken_over(const struct believed *b)
 {
     bytes_auto key = BYTES_INIT;
+    const struct written *w = map_get(&sessions, span_of(b->name));
+    if (w)
+        return w->over;
     write_opening_key(b->user, b->device, &key);
     const struct opening *o = map_get(&openings, bytes_span(&key));
     return o && o->at_us > b->heard_us;
@@ -170,7 +174,7 @@ static void look_for_life(void *arg, const struct believed *b)
 {
     const struct change *c = arg;
     int64_t silent_us = world.now_us - b->heard_us;
-    if (judge.holdback && span_equal(b->user, c->user) && !opened_since(b) && silent_us > JUDGE_FRESH_US &&
+    if (judge.holdback && span_equal(b->user, c->user) && !taken_over(b) && silent_us > JUDGE_FRESH_US &&
         silent_us < judge.ttl_us - JUDGE_FRESH_US)
         judge_fail("%.*s is shown offline (%.*s), though a server heard it %.1f s ago", (int)c->user.len,
                    c->user.data, (int)c->reason.len, c->reason.data, (double)silent_us / 1e6);

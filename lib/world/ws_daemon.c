@@ -144,7 +144,9 @@ void ws_daemon_each(const struct ws_daemon *d, void (*look)(void *arg, const str
 {
     for (struct list *at = d->server.ledger.all.next; at != &d->server.ledger.all; at = at->next) {
         const struct session *s = list_entry(at, struct session, all);
-        struct believed b = {session_user(s), session_device(s), s->heard_ms * 1000 - 1000000};
+        struct believed b = {
+            .user = session_user(s), .device = session_device(s), .heard_us = s->heard_ms * 1000 - 1000000};
+        snprintf(b.name, sizeof(b.name), "%s/%llu", d->server.node, (unsigned long long)s->number);
         if (!s->ended)
             look(arg, &b);
     }

@@ -1,18 +1,21 @@
 /* The judge of a play: what the store publishes, what servers believe, what viewers are told.
  *
- * Always:
- *   - revisions are consecutive within an epoch, none comes twice in all epochs; each user's states alternate
- * in the store;
- *   - nobody goes offline in the store while a session stands that was written with a deadline to come and
- * was not ended by its peer or taken over;
- *   - nobody goes offline while a server that the store can hear believes a session alive whose last sign is
- * younger than the TTL. Not judged, since the store can't know: signs of the last JUDGE_FRESH_US, and servers
- * that were cut off, paused or slowed by themselves within the last judge.grace_us (what Redis does to all of
- * them is no excuse), and everything with hold-back off;
- *   - views: online and offline alternate, revisions grow, nothing is told twice, nothing before a snapshot
- * (presence/witness.h). After a calm of JUDGE_CALM_US behind the last TTL, when everybody stands still: the
- * store holds exactly the users whose phones live; every view equals the store; the courtesy copies are
- * right; nothing is left to say. */
+ * In the store, always: revisions are consecutive within an epoch, and none comes twice in all epochs; each
+ * user's states alternate; nobody goes offline while a session stands that was written with a deadline to
+ * come, and that was not ended by its server or taken over; no session beats after its end.
+ *
+ * False offline, always: nobody goes offline while a server that the store can hear believes a session alive
+ * whose last sign is younger than the TTL. Not judged, since the store can't know it: signs of the last
+ * JUDGE_FRESH_US; servers that were cut off, paused or slowed by themselves within the last judge.grace_us
+ * (what Redis does to all of them is no excuse); anything with hold-back off.
+ *
+ * Views, always (presence/witness.h): online and offline alternate, revisions grow, nothing is told twice,
+ * nothing before a snapshot.
+ *
+ * After a calm of JUDGE_CALM_US behind the last TTL, when everybody stands still: the store holds exactly the
+ * users whose phones live; every view equals the store; the courtesy copies are right; nothing is left to
+ * say. Excepted are users whose sessions were evicted and whose key was adopted until its TTL (contract
+ * section 4). */
 #ifndef WORLD_JUDGE_H
 #define WORLD_JUDGE_H
 

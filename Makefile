@@ -101,7 +101,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 world_part = $(BUILD)/obj/world/$(1).part.o
 daemon_objects = $(filter-out %/main.o %/config.o %/health.o,$(call objects,cmd/presence-$(1)/*.c)) $(BUILD)/obj/lib/world/$(1)_daemon.o
 WORLD := $(filter-out %_daemon.o,$(call objects,lib/world/*.c)) $(call world_part,ws) $(call world_part,expiryd)
-WORLD_NET := $(patsubst %,$(BUILD)/obj/lib/net/%.o,redis_link redis_subscriber redis_connector redis_greeting redis_address \
+WORLD_NET := $(patsubst %,$(BUILD)/obj/lib/net/%.o,redis_link redis_subscriber redis_connector redis_greeting redis_sentinel redis_address \
     redis_config redis_url ws_frame)
 
 $(BUILD)/obj/lib/world/%.o: ALL_CFLAGS += -Icmd

@@ -38,6 +38,8 @@ _presence_api() {
                 *:--redis-username) ((i++)) ;;
                 *:--redis-db) ((i++)) ;;
                 *:--redis-timeout) ((i++)) ;;
+                *:--redis-sentinels) ((i++)) ;;
+                *:--redis-master) ((i++)) ;;
                 *:--log-level) ((i++)) ;;
                 *:--config) ((i++)) ;;
                 *:--completions) ((i++)) ;;
@@ -74,12 +76,14 @@ _presence_api() {
     *:--redis-username) :; return ;;
     *:--redis-db) :; return ;;
     *:--redis-timeout) :; return ;;
+    *:--redis-sentinels) :; return ;;
+    *:--redis-master) :; return ;;
     *:--log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --auth --allowed-origins --threads --answer-timeout --request-timeout --idle-timeout --drain-timeout --max-connections --jwt-public-key-file --jwt-require-exp --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --log-level --config --check-config --help --version --completions'
+        flags=' --listen --reuseport --auth --allowed-origins --threads --answer-timeout --request-timeout --idle-timeout --drain-timeout --max-connections --jwt-public-key-file --jwt-require-exp --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --log-level --config --check-config --help --version --completions'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

@@ -19,6 +19,8 @@ _presence_ctl() {
                 *:--redis-username) ((i++)) ;;
                 *:--redis-db) ((i++)) ;;
                 *:--redis-timeout) ((i++)) ;;
+                *:--redis-sentinels) ((i++)) ;;
+                *:--redis-master) ((i++)) ;;
                 *:--config) ((i++)) ;;
                 *:--completions) ((i++)) ;;
                 status:--ttl) ((i++)) ;;
@@ -341,11 +343,13 @@ _presence_ctl() {
     *:--redis-username) :; return ;;
     *:--redis-db) :; return ;;
     *:--redis-timeout) :; return ;;
+    *:--redis-sentinels) :; return ;;
+    *:--redis-master) :; return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --json --redis-host --redis-port --redis-username --redis-db --redis-timeout --config --check-config --help --version --completions'
+        flags=' --json --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --config --check-config --help --version --completions'
         case $command in
         status) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
         list) flags+=' --limit --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;

@@ -30,6 +30,8 @@ _presence_expiryd() {
                 *:--redis-username) ((i++)) ;;
                 *:--redis-db) ((i++)) ;;
                 *:--redis-timeout) ((i++)) ;;
+                *:--redis-sentinels) ((i++)) ;;
+                *:--redis-master) ((i++)) ;;
                 *:--log-level) ((i++)) ;;
                 *:--config) ((i++)) ;;
                 *:--completions) ((i++)) ;;
@@ -58,12 +60,14 @@ _presence_expiryd() {
     *:--redis-username) :; return ;;
     *:--redis-db) :; return ;;
     *:--redis-timeout) :; return ;;
+    *:--redis-sentinels) :; return ;;
+    *:--redis-master) :; return ;;
     *:--log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --sweep-interval --keyspace-events --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --log-level --config --check-config --help --version --completions'
+        flags=' --listen --reuseport --sweep-interval --keyspace-events --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --log-level --config --check-config --help --version --completions'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

@@ -62,6 +62,25 @@ const struct setting redis_settings[] = {
      .min = 10,
      .max = 60000,
      .help = "time to connect to Redis, and for each of its answers"},
+    {.flag = "redis-sentinels",
+     .env = "REDIS_SENTINELS",
+     .type = SETTING_TEXT,
+     FIELD(sentinel_list),
+     .choices = "<host:port>",
+     .help = "sentinels, separated by commas, that say which Redis is the master; host and port of Redis are "
+             "not used then"},
+    {.flag = "redis-master",
+     .env = "REDIS_MASTER",
+     .type = SETTING_TEXT,
+     FIELD(master),
+     .fallback = "mymaster",
+     .help = "the name that the sentinels know the master by"},
+    {.env = "REDIS_SENTINEL_PASSWORD",
+     .type = SETTING_TEXT,
+     FIELD(sentinel_password),
+     .help = "password of the sentinels",
+     .secret = true,
+     .from_file = true},
 };
 
 static int refuse(struct settings_error *error, const char *what)
@@ -86,7 +105,7 @@ static bool host_plausible(const char *host)
     return strncmp(host, "unix:", 5) != 0;
 }
 
-static int check(const struct redis_config *config, struct settings_error *error)
+static int check(struct redis_config *config, struct settings_error *error)
 {
     if (config->tls)
         return refuse(
@@ -98,6 +117,14 @@ static int check(const struct redis_config *config, struct settings_error *error
         return refuse(error,
                       "REDIS_HOST: a host name or an address of at most 253 bytes; a unix socket is given as "
                       "REDIS_URL=unix:///run/redis.sock");
+    if (is_set(config->sentinel_list) && redis_sentinels_parse(config->sentinel_list, &config->sentinels) < 0)
+        return refuse(error,
+                      "REDIS_SENTINELS: at most 16 of host:port or [address]:port, separated by commas");
+    if (config->sentinels.count > 0 && config->unix_path)
+        return refuse(
+            error, "REDIS_SENTINELS: sentinels name an address, REDIS_URL a unix socket; give one of them");
+    if (config->sentinels.count > 0 && !is_set(config->master))
+        return refuse(error, "REDIS_MASTER: the name that the sentinels know the master by");
     if (is_set(config->username) && !is_set(config->password))
         return refuse(error,
                       "REDIS_USERNAME: a user needs a password, in REDIS_PASSWORD, REDIS_PASSWORD_FILE or "
@@ -114,7 +141,10 @@ int redis_config_resolve(struct redis_config *config, struct settings_error *err
 
 void redis_config_describe(const struct redis_config *config, char *out)
 {
-    if (config->unix_path)
+    if (config->sentinels.count > 0)
+        snprintf(out, DESCRIBE_SIZE, "master %.200s by %zu sentinels/%" PRId64, config->master,
+                 config->sentinels.count, config->db);
+    else if (config->unix_path)
         snprintf(out, DESCRIBE_SIZE, "unix:%s/%" PRId64, config->unix_path, config->db);
     else if (strchr(config->host, ':'))
         snprintf(out, DESCRIBE_SIZE, "[%s]:%" PRId64 "/%" PRId64, config->host, config->port, config->db);

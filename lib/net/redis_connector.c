@@ -32,6 +32,10 @@ struct redis_connector {
     enum state state;
     struct loop_timer *timer; /* the next try, or what the present state may take */
     struct resolution *resolution;
+    struct redis_endpoint target;     /* a sentinel, or Redis */
+    bool asking;                      /* a sentinel for the master */
+    size_t sentinel, sentinels_asked; /* the one asked, or that answered last; how many in this try */
+    size_t answers;                   /* still to come from it */
     struct redis_addresses addresses; /* one nameless for a unix socket */
     size_t at;
     int64_t connected_by_ms;
@@ -66,6 +70,8 @@ static void plan_next_try(struct redis_connector *c)
 {
     int64_t cap_ms = c->tries < 6 ? BACKOFF_MIN_MS << c->tries : BACKOFF_MAX_MS;
     c->tries++;
+    c->asking = c->config->sentinels.count > 0;
+    c->sentinels_asked = 0;
     c->state = STATE_DOWN;
     loop_timer_start(c->timer, (int64_t)rng_below(&c->rng, (uint64_t)cap_ms + 1), 0);
 }
@@ -77,11 +83,24 @@ static void drop_adapter(struct redis_connector *c)
     c->adapter = NULL;
 }
 
+static void begin(struct redis_connector *c);
+
+/* Of a sentinel: the next one is asked. */
 static void give_up(struct redis_connector *c, const char *why)
 {
-    say_down(c, why);
     drop_adapter(c);
+    if (c->asking && ++c->sentinels_asked < c->config->sentinels.count) {
+        c->sentinel++;
+        begin(c);
+        return;
+    }
+    say_down(c, why);
     plan_next_try(c);
+}
+
+static int64_t time_ms(const struct redis_connector *c)
+{
+    return c->asking ? redis_sentinel_share_ms(c->config) : c->config->timeout_ms;
 }
 
 static void go_up(struct redis_connector *c)
@@ -102,12 +121,41 @@ static void go_down(struct redis_connector *c, const char *why)
     c->hooks->down(c->arg, why);
 }
 
+static void ask_sentinel(struct redis_connector *c)
+{
+    bytes_auto command = BYTES_INIT;
+    for (c->answers = 0; redis_sentinel_ask(c->config, c->answers, &command); c->answers++) {
+        redis_adapter_send(c->adapter, bytes_span(&command));
+        bytes_reset(&command);
+    }
+}
+
+static void on_sentinel(struct redis_connector *c, const struct redisReply *reply)
+{
+    const char *why;
+    struct redis_endpoint master;
+    if (--c->answers > 0)
+        return;
+    if (redis_sentinel_read(reply, &master, &why) < 0) {
+        give_up(c, why);
+        return;
+    }
+    drop_adapter(c);
+    c->target = master;
+    c->asking = false;
+    begin(c);
+}
+
 static void on_opened(void *arg)
 {
     struct redis_connector *c = arg;
     bytes_auto command = BYTES_INIT;
     c->state = STATE_GREETING;
-    loop_timer_start(c->timer, c->config->timeout_ms, 0);
+    loop_timer_start(c->timer, time_ms(c), 0);
+    if (c->asking) {
+        ask_sentinel(c);
+        return;
+    }
     redis_greeting_begin(&c->greeting, c->config);
     while (redis_greeting_ask(&c->greeting, c->config, &command)) {
         redis_adapter_send(c->adapter, bytes_span(&command));
@@ -130,6 +178,8 @@ static void on_reply(void *arg, const struct redisReply *reply)
     struct redis_connector *c = arg;
     if (c->state == STATE_UP)
         c->hooks->reply(c->arg, reply);
+    else if (c->asking)
+        on_sentinel(c, reply);
     else
         on_greeted(c, reply);
 }
@@ -160,8 +210,8 @@ static void open_one(struct redis_connector *c)
         c->adapter =
             redis_adapter_open_unix(c->loop, config->unix_path, &adapter_hooks, c, c->why, sizeof(c->why));
     else
-        c->adapter =
-            redis_adapter_open_tcp(c->loop, ip, (int)config->port, &adapter_hooks, c, c->why, sizeof(c->why));
+        c->adapter = redis_adapter_open_tcp(c->loop, ip, (int)c->target.port, &adapter_hooks, c, c->why,
+                                            sizeof(c->why));
 }
 
 /* The addresses left share the time left; the first that takes the connection is the one. */
@@ -181,7 +231,7 @@ static void open_first(struct redis_connector *c)
 {
     c->state = STATE_CONNECTING;
     c->at = 0;
-    c->connected_by_ms = loop_now_ms(c->loop) + c->config->timeout_ms;
+    c->connected_by_ms = loop_now_ms(c->loop) + time_ms(c);
     snprintf(c->why, sizeof(c->why), "the host has no address");
     open_next(c);
 }
@@ -209,7 +259,7 @@ static void resolve(struct redis_connector *c)
     resolution->connector = c;
     resolution->request.data = resolution;
     int code =
-        uv_getaddrinfo(loop_uv(c->loop), &resolution->request, on_resolved, c->config->host, NULL, &hints);
+        uv_getaddrinfo(loop_uv(c->loop), &resolution->request, on_resolved, c->target.host, NULL, &hints);
     if (code < 0) {
         free(resolution);
         give_up(c, uv_strerror(code));
@@ -220,11 +270,26 @@ static void resolve(struct redis_connector *c)
     loop_timer_start(c->timer, c->config->timeout_ms, 0);
 }
 
+/* Whom to connect to: the next sentinel, the master it named (in place already), or the host of the settings.
+ */
+static void choose_target(struct redis_connector *c)
+{
+    const struct redis_sentinels *sentinels = &c->config->sentinels;
+    if (c->asking)
+        c->target = sentinels->at[c->sentinel % sentinels->count];
+    if (sentinels->count > 0)
+        return;
+    snprintf(c->target.host, sizeof(c->target.host), "%s", c->config->host);
+    c->target.port = c->config->port;
+}
+
 static void begin(struct redis_connector *c)
 {
+    if (!c->config->unix_path)
+        choose_target(c);
     if (c->config->unix_path)
         c->addresses.count = 1;
-    else if (!redis_addresses_known(c->config->host, &c->addresses)) {
+    else if (!redis_addresses_known(c->target.host, &c->addresses)) {
         resolve(c);
         return;
     }
@@ -260,6 +325,7 @@ struct redis_connector *redis_connector_create(struct loop *loop, const struct r
     c->name = name;
     c->hooks = hooks;
     c->arg = arg;
+    c->asking = config->sentinels.count > 0;
     rng_init(&c->rng, random_u64());
     c->timer = loop_timer_create(loop, on_timer, c);
     loop_timer_start(c->timer, 0, 0);

@@ -1,5 +1,6 @@
 /* Gets and keeps one connection to Redis: down -> resolving -> connecting -> greeting -> up -> down …, for
- * redis_link.c and redis_subscriber.c.
+ * redis_link.c and redis_subscriber.c. With sentinels each try first asks them in turn, beginning with the
+ * one that answered last, and takes the master they name only when it says that it is one.
  *
  * The addresses of the host share config->timeout_ms to connect, the greeting has as long again. A try that
  * failed is followed by the next after a random part of 50 ms, 100 ms … 2 s; a connection that held for 2 s

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum step { STEP_AUTH = 1, STEP_SELECT = 2, STEP_PING = 4, STEP_INFO = 8 };
+enum step { STEP_AUTH = 1, STEP_SELECT = 2, STEP_PING = 4, STEP_INFO = 8, STEP_ROLE = 16 };
 
 static void ask_auth(const struct redis_config *config, struct bytes *out)
 {
@@ -32,6 +32,8 @@ void redis_greeting_begin(struct redis_greeting *g, const struct redis_config *c
         steps |= STEP_AUTH;
     if (config->db)
         steps |= STEP_SELECT;
+    if (config->sentinels.count > 0)
+        steps |= STEP_ROLE;
     *g = (struct redis_greeting){.unasked = steps, .unanswered = steps, .run_id = REDIS_RUN_ID_UNKNOWN};
 }
 
@@ -51,6 +53,7 @@ bool redis_greeting_ask(struct redis_greeting *g, const struct redis_config *con
     case STEP_SELECT: ask_select(config, out); break;
     case STEP_PING: resp_command(out, "PING", NULL); break;
     case STEP_INFO: resp_command(out, "INFO", "server", NULL); break;
+    case STEP_ROLE: resp_command(out, "INFO", "replication", NULL); break;
     }
     return true;
 }
@@ -64,19 +67,26 @@ static enum redis_greeting_result fail(struct redis_greeting *g, enum redis_gree
     return result;
 }
 
-static void take_run_id(struct redis_greeting *g, struct span info)
+/* The value of a line "key:value" of INFO; SPAN_NONE without. */
+static struct span info_value(struct span info, struct span wanted)
 {
     while (info.len) {
         struct span line = span_split(&info, '\n');
         struct span key = span_split(&line, ':');
-        if (!span_equal(key, SPAN("run_id")))
+        if (!span_equal(key, wanted))
             continue;
         if (line.len && line.data[line.len - 1] == '\r')
             line.len--;
-        if (line.len)
-            span_copy(line, g->run_id, sizeof(g->run_id));
-        return;
+        return line;
     }
+    return SPAN_NONE;
+}
+
+static void take_run_id(struct redis_greeting *g, struct span info)
+{
+    struct span run_id = info_value(info, SPAN("run_id"));
+    if (run_id.len)
+        span_copy(run_id, g->run_id, sizeof(g->run_id));
 }
 
 /* An ACL may forbid PING and INFO, which nothing depends on; MISCONF and the like concern writes alone. */
@@ -91,6 +101,10 @@ static enum redis_greeting_result judge(struct redis_greeting *g, enum step step
         return fail(g, REDIS_GREETING_REFUSED, reply);
     if (step == STEP_INFO)
         take_run_id(g, reply_text(reply));
+    if (step == STEP_ROLE && span_equal(info_value(reply_text(reply), SPAN("role")), SPAN("slave"))) {
+        snprintf(g->why, sizeof(g->why), "the sentinels' master is still a replica");
+        return REDIS_GREETING_NOT_YET;
+    }
     return g->unanswered ? REDIS_GREETING_GOES_ON : REDIS_GREETING_DONE;
 }
 

@@ -1,5 +1,6 @@
 /* The first words on a connection to Redis, all in one write: AUTH and SELECT where configured, PING, INFO
- * server. Pure: it writes commands and reads answers. */
+ * server, and where sentinels named it, INFO replication: it must be a master. Pure: it writes commands and
+ * reads answers. */
 #ifndef NET_REDIS_GREETING_H
 #define NET_REDIS_GREETING_H
 

@@ -119,13 +119,76 @@ static enum redis_sync_result connect_any(struct redis_sync *r, const struct red
     return result;
 }
 
+/* What the last of the answers says. */
+static enum redis_sync_result hear_sentinel(struct redis_sync *r, size_t answers,
+                                            struct redis_endpoint *master)
+{
+    const char *why;
+    while (answers-- > 0) {
+        struct redisReply *reply = NULL;
+        enum redis_sync_result result = redis_sync_reply(r, &reply);
+        if (result == REDIS_SYNC_OK && answers == 0 && redis_sentinel_read(reply, master, &why) < 0)
+            result = fail(r, REDIS_SYNC_UNREACHABLE, why);
+        if (reply)
+            reply_free(reply);
+        if (result != REDIS_SYNC_OK)
+            return result;
+    }
+    return REDIS_SYNC_OK;
+}
+
+static enum redis_sync_result ask_sentinel(struct redis_sync *r, const struct redis_config *config,
+                                           struct redis_endpoint *sentinel, struct redis_endpoint *master)
+{
+    struct redis_config at = *config;
+    size_t questions = 0;
+    at.host = sentinel->host;
+    at.port = sentinel->port;
+    at.timeout_ms = r->timeout_ms = redis_sentinel_share_ms(config);
+    enum redis_sync_result result = connect_any(r, &at);
+    if (result != REDIS_SYNC_OK)
+        return result;
+    bytes_reset(&r->unsent);
+    while (redis_sentinel_ask(config, questions, &r->unsent))
+        questions++;
+    return hear_sentinel(r, questions, master);
+}
+
+/* One after the other, until one names the master. */
+static enum redis_sync_result ask_sentinels(struct redis_sync *r, struct redis_config *config,
+                                            struct redis_endpoint *master)
+{
+    enum redis_sync_result result = REDIS_SYNC_UNREACHABLE;
+    for (size_t i = 0; i < config->sentinels.count && result != REDIS_SYNC_OK; i++)
+        result = ask_sentinel(r, config, &config->sentinels.at[i], master);
+    r->timeout_ms = config->timeout_ms;
+    bytes_reset(&r->unsent);
+    return result;
+}
+
+/* config: a copy, whose host becomes the master that the sentinels name. */
+static enum redis_sync_result reach(struct redis_sync *r, struct redis_config *config,
+                                    struct redis_endpoint *master)
+{
+    enum redis_sync_result result = REDIS_SYNC_OK;
+    if (config->unix_path)
+        return connect_to(r, config, NULL, config->timeout_ms);
+    if (config->sentinels.count > 0) {
+        result = ask_sentinels(r, config, master);
+        config->host = master->host;
+        config->port = master->port;
+    }
+    return result == REDIS_SYNC_OK ? connect_any(r, config) : result;
+}
+
 enum redis_sync_result redis_sync_open(const struct redis_config *config, struct redis_sync **ret,
                                        char *error, size_t size)
 {
     struct redis_sync *r = mem_zalloc(sizeof(*r));
+    struct redis_config target = *config;
+    struct redis_endpoint master;
     r->timeout_ms = config->timeout_ms;
-    enum redis_sync_result result =
-        config->unix_path ? connect_to(r, config, NULL, config->timeout_ms) : connect_any(r, config);
+    enum redis_sync_result result = reach(r, &target, &master);
     if (result == REDIS_SYNC_OK)
         result = greet(r, config);
     if (result == REDIS_SYNC_OK) {

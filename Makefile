@@ -168,7 +168,7 @@ check-san: ## unit and end-to-end tests under ASan and UBSan
 check-hunt: $(BUILD)/bin/presence-sim ## the simulation: seeds that once failed, and a fixed set of others
 	@tests/tools/hunt.sh
 
-check-planted: all ## breaks one rule after the other, and sees that the simulation finds each (10 minutes)
+check-planted: all ## breaks one rule after the other, and sees that the simulation finds each (15 minutes)
 	@node tests/hunt/planted.js
 
 bench: ## CPU, memory and latency beside a Node peer, as ratios (3 minutes; FULL=1: 20)

@@ -189,7 +189,8 @@ scenario('publish: as the guide does it with redis-cli', { servers: 1 }, async (
 
 scenario('wait: 0 when it is so or becomes so, 5 when it does not', { servers: 1 }, async (s) => {
   assert.match((await ctl(s, 0, 'wait', 'user1', 'offline')).stdout, /^user1 is offline$/m);
-  assert.match((await ctl(s, 5, 'wait', 'user1', 'online', '--timeout', '200ms')).stderr, /user1 is not online after 2\d\d ms/);
+  const late = await ctl(s, 5, 'wait', 'user1', 'online', '--timeout', '200ms');
+  assert.ok(Number(/user1 is not online after (\d+) ms/.exec(late.stderr)[1]) >= 200, late.stderr);
   const waiting = await background(s, 'wait', 'user1', 'online', '--timeout', '10s', '--json');
   await until(async () => (await s.redis.pubsub('NUMSUB', 'presence:updates'))[1] === 2, 'subscribed');
   await ctl(s, 0, 'publish', 'user1', 'online');

@@ -170,11 +170,18 @@ static void judge_revision(const struct event *e)
             judge_fail("revision %llu comes twice", (unsigned long long)last_rev);
 }
 
+/* How long ago it must have been heard for the store to know. */
+static int64_t fresh_us(const struct believed *b)
+{
+    const struct written *w = map_get(&sessions, span_of(b->name));
+    return w ? JUDGE_FRESH_US : JUDGE_OPENING_US;
+}
+
 static void look_for_life(void *arg, const struct believed *b)
 {
     const struct change *c = arg;
     int64_t silent_us = world.now_us - b->heard_us;
-    if (judge.holdback && span_equal(b->user, c->user) && !taken_over(b) && silent_us > JUDGE_FRESH_US &&
+    if (judge.holdback && span_equal(b->user, c->user) && !taken_over(b) && silent_us > fresh_us(b) &&
         silent_us < judge.ttl_us - JUDGE_FRESH_US)
         judge_fail("%.*s is shown offline (%.*s), though a server heard it %.1f s ago", (int)c->user.len,
                    c->user.data, (int)c->reason.len, c->reason.data, (double)silent_us / 1e6);

@@ -23,6 +23,9 @@
 #include "world/daemons.h"
 
 #define JUDGE_FRESH_US 1500000
+/* A session not stored yet: its batch may take as long to answer as a Redis command (2 s at most here), and
+ * the end of the user's connection to another server may be executed before it. */
+#define JUDGE_OPENING_US (JUDGE_FRESH_US + 2000000)
 #define JUDGE_CALM_US                                                                                        \
     25000000 /* recovery takes 10 s at most, hold-back and the next reading of a set the rest */
 

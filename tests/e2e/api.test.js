@@ -365,7 +365,7 @@ for (const [how, lose] of [
 ]) {
   scenario(`Redis is ${how}: nobody who lives is ever said to be offline`, { api: true, env: { PRESENCE_TTL: '4s' } }, async (s) => {
     const phones = [];
-    for (let i = 0; i < 20; i++) phones.push((await s.phone(`user${i}`)).beatEvery(1000));
+    for (let i = 0; i < 20; i++) phones.push(await s.phone(`user${i}`, { beat: 1000 }));
     const ids = phones.map((p) => p.user);
     const all = async () => (await ask(s.api, ids)).json.users?.every((u) => u.status === 'online');
     await until(all, 'all online');

@@ -174,7 +174,7 @@ scenario('offline: a phone that beats comes back', { servers: 1, env: { PRESENCE
 
 scenario('publish: as the guide does it with redis-cli', { servers: 1 }, async (s) => {
   const dashboard = await s.dashboard();
-  const aside = s.redis.duplicate();
+  const aside = s.beside();
   const heard = [];
   aside.on('message', (channel, text) => heard.push([channel, JSON.parse(text)]));
   await aside.subscribe('presence:online', 'presence:offline');
@@ -184,7 +184,6 @@ scenario('publish: as the guide does it with redis-cli', { servers: 1 }, async (
   await until(() => heard.length === 1, 'on presence:online');
   assert.deepEqual(heard[0], ['presence:online', { userId: 'test', status: 'online' }]);
   assert.match((await ctl(s, 0, 'publish', 'test', 'offline')).stdout, /told 1 subscriber of presence:updates that test is offline/);
-  aside.disconnect();
 });
 
 scenario('wait: 0 when it is so or becomes so, 5 when it does not', { servers: 1 }, async (s) => {

@@ -45,7 +45,7 @@ scenario('Redis as in the example: what its user may do is enough', { servers: 0
   const dashboards = await Promise.all([s.dashboard({ server: 0, path: '/?groups=7' }), s.dashboard({ server: 1 })]);
   await s.redis.sadd('g.7.u', 'user1', 'user3');
   const silent = await s.phone('user1');
-  const beating = (await s.phone('user2', { server: 1, claims: { groups: ['7'] } })).beatEvery(300);
+  const beating = await s.phone('user2', { server: 1, claims: { groups: ['7'] }, beat: 300 });
   const second = await s.phone('user2', { device: 'another' });
   await s.redis.set('presence:user:user3', '1', 'PX', 4000);
   await until(() => ['user1', 'user2', 'user3'].every((user) => dashboards[1].of(user).length), 'three come');

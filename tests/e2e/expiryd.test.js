@@ -20,17 +20,16 @@ const sum = (all, name) => all.reduce((total, one) => total + one[name], 0);
 // What is published on a channel, from now on.
 async function heard(s, channel) {
   const events = [];
-  const redis = s.redis.duplicate();
+  const redis = s.beside();
   redis.on('message', (from, text) => events.push(JSON.parse(text)));
   await redis.subscribe(channel);
-  events.stop = () => redis.disconnect();
   return events;
 }
 
 scenario('silent phones go offline at their TTL, once, though three expiryds look', { expiryds: 3, env: FAST }, async (s) => {
   for (const expiryd of s.expiryds) await s.ready(expiryd);
   const offline = await heard(s, 'presence:offline');
-  const alive = (await Promise.all(range(10).map((i) => s.phone(`alive${i}`)))).map((p) => p.beatEvery(300));
+  const alive = await Promise.all(range(10).map((i) => s.phone(`alive${i}`, { beat: 200 })));
   await Promise.all(range(40).map((i) => s.phone(`silent${i}`)));
   await until(() => offline.length >= 40, 'forty are offline');
   assert.deepEqual(offline.map((e) => e.userId).sort(), range(40).map((i) => `silent${i}`).sort());
@@ -43,7 +42,6 @@ scenario('silent phones go offline at their TTL, once, though three expiryds loo
   assert.equal(sum(all, 'presence_ttl_expired_total'), 40);
   assert.equal(sum(all, 'presence_detection_lag_seconds_count'), 40);
   assert.equal(all[0].presence_online_users, 10);
-  offline.stop();
 });
 
 scenario('kill -9 of one of two expiryds: the other goes on', { expiryds: 2, env: FAST }, async (s) => {
@@ -53,7 +51,6 @@ scenario('kill -9 of one of two expiryds: the other goes on', { expiryds: 2, env
   await s.expiryds[0].kill();
   await until(() => offline.length === 1, 'it is offline');
   assert.ok(offline[0].timestamp - offline[0].lastSeen < 1500);
-  offline.stop();
 });
 
 scenario('keys of another system are adopted, followed and let go', { servers: 0, expiryds: 1,
@@ -71,7 +68,6 @@ scenario('keys of another system are adopted, followed and let go', { servers: 0
   const told = updates.map((e) => `${e.userId} ${e.status} ${e.reason}`).sort();
   assert.deepEqual(told, ['7 offline expired', '7 online adopted', 'a:b offline external', 'a:b online adopted']);
   assert.equal((await metrics(s.expiryds[0]))['presence_repaired_total{kind="adopted"}'], 2);
-  updates.stop();
 });
 
 scenario('notify-keyspace-events: flags are added, never replaced', { servers: 0 }, async (s) => {
@@ -94,7 +90,6 @@ scenario('a Redis that allows no CONFIG: said once, and expiry works', { servers
   await s.redis.set('presence:user:u', '1', 'PX', 300);
   await until(() => offline.length === 1, 'it has expired');
   assert.equal(expiryd.output.match(/keyspace_events_unset/g).length, 1);
-  offline.stop();
 });
 
 scenario('Redis away at the start, and gone in between: it waits, and says so', { servers: 0, expiryds: 1 }, async (s) => {
@@ -140,8 +135,7 @@ scenario('Redis stands still for longer than the TTL: nobody alive is shown offl
   env: { PRESENCE_TTL: '2s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
   for (const expiryd of s.expiryds) await s.ready(expiryd);
   const updates = await heard(s, 'presence:updates');
-  const phones = await Promise.all(range(60).map((i) => s.phone(`user${i}`, { server: i % 2 })));
-  for (const phone of phones) phone.beatEvery(400);
+  const phones = await Promise.all(range(60).map((i) => s.phone(`user${i}`, { server: i % 2, beat: 400 })));
   await until(() => updates.length === 60, 'all are online');
   s.redisProcess.signal('SIGSTOP');
   for (const gone of phones.slice(0, 5)) gone.terminate();
@@ -150,5 +144,4 @@ scenario('Redis stands still for longer than the TTL: nobody alive is shown offl
   await until(() => updates.length >= 65, 'those who left meanwhile are offline', 20000);
   await new Promise((resolve) => setTimeout(resolve, 4000));
   assert.deepEqual(updates.slice(60).map((e) => `${e.userId} ${e.status}`).sort(), range(5).map((i) => `user${i} offline`));
-  updates.stop();
 });

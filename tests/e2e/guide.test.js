@@ -17,10 +17,9 @@ async function cli(s, ...args) {
 // What is published on `channels`, as [channel, text], from now on.
 async function listen(s, ...channels) {
   const heard = [];
-  const redis = s.redis.duplicate();
+  const redis = s.beside();
   redis.on('message', (channel, text) => heard.push([channel, text]));
   await redis.subscribe(...channels);
-  heard.stop = () => redis.disconnect();
   return heard;
 }
 
@@ -49,7 +48,6 @@ scenario('keys and channels, looked at with redis-cli', { expiryds: 1 }, async (
     'presence:updates 123 online']);
   assert.deepEqual(await cli(s, 'KEYS', 'presence:user:*'), ['']);
   assert.equal(await s.redis.hget('presence:meta:123', 'status'), 'offline');
-  heard.stop();
 });
 
 scenario('redis-cli --csv psubscribe: one event for each key that expires', { expiryds: 2, env: { PRESENCE_TTL: '1s' } }, async (s) => {

@@ -36,7 +36,7 @@ function assertNobodyWronged(dashboards, phones) {
 scenario('Redis goes, and an empty one comes: nobody alive is shown offline',
   { servers: 2, expiryds: 1, env: { PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
     const dashboards = await Promise.all([0, 1, 0, 1].map((server, i) => s.dashboard({ server, codec: i > 1 ? 'json' : 'msgpack' })));
-    const phones = (await crowd(s, 200)).map((p) => p.beatEvery(500));
+    const phones = await crowd(s, 200, { beat: 500 });
     await converged(s, dashboards, phones);
     await s.loseRedis();
     for (const gone of phones.splice(0, 20)) gone.terminate();
@@ -52,12 +52,12 @@ scenario('Redis goes, and an empty one comes: nobody alive is shown offline',
 scenario('Redis comes back with an old dump: no revision twice, no wrong state',
   { servers: 2, expiryds: 1, env: { PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
     const dashboards = await Promise.all([0, 1].map((server) => s.dashboard({ server })));
-    const phones = (await crowd(s, 60)).map((p) => p.beatEvery(500));
+    const phones = await crowd(s, 60, { beat: 500 });
     await converged(s, dashboards, phones);
     await s.redis.save();
     const dump = fs.readFileSync(path.join(s.dir, 'dump.rdb'));
     for (const gone of phones.splice(0, 25)) gone.terminate(); // 25 transitions
-    const later = (await Promise.all(range(25).map((i) => s.phone(`late${i}`)))).map((p) => p.beatEvery(500));
+    const later = await Promise.all(range(25).map((i) => s.phone(`late${i}`, { beat: 500 })));
     phones.push(...later); // and 25 more
     await converged(s, dashboards, phones);
     await s.loseRedis();
@@ -76,11 +76,11 @@ scenario('Redis comes back with an old dump: no revision twice, no wrong state',
 scenario('kill -9 of a server: who reconnects is never shown offline, the others are at the TTL, once',
   { servers: 2, expiryds: 1, env: { PRESENCE_TTL: '3s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
     const dashboard = await s.dashboard({ server: 1 });
-    const phones = (await crowd(s, 40, { server: 0 })).map((p) => p.beatEvery(500));
+    const phones = await crowd(s, 40, { server: 0, beat: 500 });
     await converged(s, [dashboard], phones);
     await s.servers[0].kill();
     const killed = Date.now();
-    const back = (await Promise.all(range(20).map((i) => s.phone(`user${i}`, { device: `d${i}`, server: 1 })))).map((p) => p.beatEvery(500));
+    const back = await Promise.all(range(20).map((i) => s.phone(`user${i}`, { device: `d${i}`, server: 1, beat: 500 })));
     await converged(s, [dashboard], back);
     assert.ok(Date.now() - killed >= 1000, 'nobody was offline before the TTL');
     assertNobodyWronged([dashboard], back);
@@ -104,7 +104,7 @@ scenario('connections to Redis cut, scripts flushed: nothing is lost, nothing re
 scenario('a drain shows nobody offline: a rolling restart of both servers',
   { servers: 2, expiryds: 1, env: { PRESENCE_TTL: '2s', PRESENCE_DRAIN_GRACE: '3s', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
     const dashboard = await s.dashboard({ server: 1 });
-    let phones = (await crowd(s, 30, { server: 0 })).map((p) => p.beatEvery(300));
+    let phones = await crowd(s, 30, { server: 0, beat: 300 });
     await converged(s, [dashboard], phones);
     const old = s.servers[0];
     old.signal('SIGTERM');

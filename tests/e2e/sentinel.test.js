@@ -88,8 +88,7 @@ const shown = (dashboards, count) => until(() => dashboards.every((d) => d.onlin
 
 async function audience(s) {
   const dashboards = await Promise.all([0, 1].map((server) => s.dashboard({ server })));
-  const phones = await Promise.all(range(PHONES).map((i) => s.phone(`user${i}`, { device: `d${i}`, server: i % 2 })));
-  for (const phone of phones) phone.beatEvery(500);
+  const phones = await Promise.all(range(PHONES).map((i) => s.phone(`user${i}`, { device: `d${i}`, server: i % 2, beat: 500 })));
   await shown(dashboards, PHONES);
   return { dashboards, phones };
 }

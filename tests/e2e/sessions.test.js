@@ -130,7 +130,7 @@ scenario('a deadline passes with no expiryd alive: offline within the hold-back 
   { env: { PRESENCE_TTL: '500ms', PRESENCE_HOLDBACK: '1s' } }, async (s) => {
     const dashboard = await s.dashboard();
     await s.phone('silent');
-    const alive = (await s.phone('alive')).beatEvery(100);
+    const alive = await s.phone('alive', { beat: 100 });
     await sleep(1500);
     assert.deepEqual(dashboard.online, ['alive', 'silent'], 'nobody is marked offline by silence');
     const started = Date.now();

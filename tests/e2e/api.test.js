@@ -13,6 +13,7 @@ const { BIN, run } = require('./lib/process');
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const STATUS = '/api/presence/status';
+const PATIENCE = Number(process.env.PRESENCE_PATIENCE) || 1;
 
 // One request on a connection of its own (or of `agent`): { status, headers, text, json, ms }.
 function call(api, target, { method = 'GET', headers = {}, body, agent = false } = {}) {
@@ -316,7 +317,7 @@ scenario('Redis hangs: 503 within a second under load, and back', { servers: 0, 
   agent.destroy();
   const refused = answers.filter((a) => a.status !== 200);
   assert.ok(refused.length > 100, `${refused.length} refused`);
-  assert.ok(answers.slice(stopped).every((a) => a.ms < 1000), `slowest ${Math.max(...answers.map((a) => a.ms))} ms`);
+  assert.ok(answers.slice(stopped).every((a) => a.ms < 1000 * PATIENCE), `slowest ${Math.max(...answers.map((a) => a.ms))} ms`);
   for (const answer of refused) {
     assert.equal(answer.status, 503);
     assert.equal(answer.headers['retry-after'], '1');
@@ -396,8 +397,9 @@ scenario('slow clients are closed in every phase', { servers: 0 }, async (s) => 
   await put(s, Array.from({ length: 100 }, (_, i) => `${'x'.repeat(100)}${i}`));
   const before = descriptors(api);
   const drip = (begin, rest) => new Promise((resolve) => {
-    const socket = net.connect(api.port, '127.0.0.1', () => socket.write(begin));
+    const socket = net.connect(api.port, '127.0.0.1');
     const begun = performance.now();
+    socket.write(begin); // before it is connected: the drips come behind it in any case
     const timer = setInterval(() => socket.write(rest), 50);
     socket.on('close', () => { clearInterval(timer); resolve(performance.now() - begun); });
     socket.on('error', () => {});
@@ -416,7 +418,7 @@ scenario('slow clients are closed in every phase', { servers: 0 }, async (s) => 
   const times = await Promise.all(cases.flatMap(([, begin, rest]) => Array.from({ length: 10 }, () => drip(begin, rest))));
   times.forEach((ms, i) => {
     const [name, , , limit] = cases[Math.floor(i / 10)];
-    assert.ok(ms >= limit - 60 && ms < limit + 1500, `${name}: ${ms} ms`);
+    assert.ok(ms >= limit - 60 && ms < limit + 1500 * PATIENCE, `${name}: ${ms} ms`);
   });
   await until(() => descriptors(api) <= before, 'descriptors as before');
 });

@@ -27,6 +27,9 @@ function started(s, program, env, args = [], options = {}) {
   return s.start(path.join(BIN, program), args, env, options);
 }
 
+// A socket's file is there before it is listened on; who answers heeds signals too.
+const answering = (target) => until(async () => (await get(target, '/healthz').catch(() => ({}))).status === 200, 'it answers');
+
 for (const [program, variable] of DAEMONS) {
   scenario(`${program}: the process manager hears of its start and its end`, { servers: 0 }, async (s) => {
     const socket = path.join(s.dir, 'notify');
@@ -74,7 +77,7 @@ for (const [program, variable] of DAEMONS) {
     const daemon = started(s, program, { [variable]: `unix:${s.dir}/d.sock`, REDIS_URL: `unix://${s.dir}/nowhere.sock` },
       ['--config', file]);
     const target = { path: `${s.dir}/d.sock` };
-    await until(async () => (await get(target, '/healthz').catch(() => ({}))).status === 200, 'it answers');
+    await answering(target);
     assert.deepEqual([(await get(target, '/healthz')).status, (await get(target, '/readyz')).status], [200, 503]);
     assert.equal(daemon.output, '');
     fs.writeFileSync(file, 'LOG_LEVEL=debug\n');
@@ -96,8 +99,7 @@ for (const [program, variable] of DAEMONS) {
     const fd = fs.openSync(pipe, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
     const daemon = s.start('/bin/sh', ['-c', 'exec "$0" 2>"$1"', path.join(BIN, program), pipe], { [variable]: `unix:${s.dir}/d.sock` });
     const target = { path: `${s.dir}/d.sock` };
-    // The socket's file is there before it is listened on; who answers heeds signals too.
-    await until(async () => (await get(target, '/healthz').catch(() => ({}))).status === 200, 'it answers');
+    await answering(target);
     assert.throws(() => { for (;;) fs.writeSync(fd, Buffer.alloc(256)); }, { code: 'EAGAIN' });
     const dropped = /^presence_log_lines_dropped_total (\d+)$/m;
     daemon.signal('SIGHUP');

@@ -146,7 +146,7 @@ scenario('a viewer that reads nothing gets a new snapshot, then 1013; others nev
     const publish = async () => {
       for (const end = count + 48000; count < end; count += 200) {
         const p = s.redis.pipeline();
-        for (let j = 0; j < 200; j++) p.publish('presence:updates', JSON.stringify({ userId: `user${j}`, status: count / 200 % 2 ? 'offline' : 'online', deviceId: 'x'.repeat(120) }));
+        for (let j = 0; j < 200; j++) p.publish('presence:updates', JSON.stringify({ userId: `user${count % 48000 + j}`, status: 'online', deviceId: 'x'.repeat(120) }));
         await p.exec();
         await until(() => good.updates.length === count + 200, 'the good one has them', 30000);
       }

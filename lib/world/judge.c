@@ -174,7 +174,7 @@ static void judge_revision(const struct event *e)
 static int64_t fresh_us(const struct believed *b)
 {
     const struct written *w = map_get(&sessions, span_of(b->name));
-    return w ? JUDGE_FRESH_US : JUDGE_OPENING_US;
+    return w ? JUDGE_FRESH_US : JUDGE_FRESH_US + judge.answer_us;
 }
 
 static void look_for_life(void *arg, const struct believed *b)
@@ -341,12 +341,13 @@ static void after(void *arg, struct span command, struct span answer)
     gone_count = 0;
 }
 
-void judge_begin(int64_t ttl_ms, int64_t holdback_ms)
+void judge_begin(int64_t ttl_ms, int64_t holdback_ms, int64_t redis_timeout_ms)
 {
     bytes_auto command = BYTES_INIT, answer = BYTES_INIT;
     memset(&judge, 0, sizeof(judge));
     judge.ttl_us = ttl_ms * 1000;
     judge.grace_us = (holdback_ms + 4000) * 1000;
+    judge.answer_us = redis_timeout_ms * 1000;
     judge.holdback = holdback_ms > 0;
     map_init(&users, user_key);
     map_init(&sessions, session_key);

@@ -6,8 +6,10 @@
  *
  * False offline, always: nobody goes offline while a server that the store can hear believes a session alive
  * whose last sign is younger than the TTL. Not judged, since the store can't know it: signs of the last
- * JUDGE_FRESH_US; servers that were cut off, paused or slowed by themselves within the last judge.grace_us
- * (what Redis does to all of them is no excuse); anything with hold-back off.
+ * JUDGE_FRESH_US, and judge.answer_us more of a session that is not stored: the batch that opens it is on its
+ * way, and the end of the user's connection to another server may be executed first; servers that were cut
+ * off, paused or slowed by themselves within the last judge.grace_us (what Redis does to all of them is no
+ * excuse); anything with hold-back off.
  *
  * Views, always (presence/witness.h): online and offline alternate, revisions grow, nothing is told twice,
  * nothing before a snapshot.
@@ -23,23 +25,20 @@
 #include "world/daemons.h"
 
 #define JUDGE_FRESH_US 1500000
-/* A session not stored yet: its batch may take as long to answer as a Redis command (2 s at most here), and
- * the end of the user's connection to another server may be executed before it. */
-#define JUDGE_OPENING_US (JUDGE_FRESH_US + 2000000)
 #define JUDGE_CALM_US                                                                                        \
     25000000 /* recovery takes 10 s at most, hold-back and the next reading of a set the rest */
 
 struct judge {
     bool failed;
     char verdict[400]; /* of the first violation */
-    int64_t ttl_us, grace_us;
+    int64_t ttl_us, grace_us, answer_us;
     bool holdback;
     uint64_t transitions, epochs, told;
 };
 
 extern struct judge judge;
 
-void judge_begin(int64_t ttl_ms, int64_t holdback_ms);
+void judge_begin(int64_t ttl_ms, int64_t holdback_ms, int64_t redis_timeout_ms);
 void judge_end(void);
 void judge_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Redis lost or changed its data by itself: what stands there now is where the judge goes on from. */

@@ -248,7 +248,7 @@ void play(const struct play_options *o, struct play_result *ret)
     truth_init(&truth, &rules);
     choose_settings(&cast.settings);
     redis_host_begin();
-    judge_begin(cast.settings.ttl_ms, cast.settings.holdback_ms);
+    judge_begin(cast.settings.ttl_ms, cast.settings.holdback_ms, cast.settings.redis_timeout_ms);
     begin_cast();
     ret->faults = faults_plan(o->minutes * MINUTE_US, o->left_out, &entry);
     make_phones(o, &entry);

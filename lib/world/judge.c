@@ -1,5 +1,6 @@
 #include "world/judge.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "store/resp.h"
 #include "store/scripts.h"
@@ -21,15 +22,18 @@ struct published {
     bool online;
     bool lost; /* the store has forgotten a user who was online: an offline may still be published, or an
                   online again */
+    struct list sessions;
     char id[];
 };
 
 /* A session as it was written. */
 struct written {
-    bool over;  /* taken over by a later connection of its device, until it beats again */
-    bool ended; /* by its server: nothing of it may come any more */
+    struct list link; /* among its user's */
+    bool over;        /* taken over by a later connection of its device, until it beats again */
+    bool ended;       /* by its server: nothing of it may come any more */
     int64_t deadline_ms, opened_ms;
-    char *user, *device;
+    struct published *user;
+    char *device;
     char name[];
 };
 
@@ -45,9 +49,9 @@ static char epoch[64];
 static uint64_t last_rev;
 static struct {
     uint64_t first, last;
-} * ranges;                  /* of the revisions of each epoch */
-static int64_t latest_ms;    /* that Redis's clock ever showed at an event */
-static char *gone[ARGS_MAX]; /* who went offline in the command under way */
+} * ranges;                              /* of the revisions of each epoch */
+static int64_t latest_ms;                /* that Redis's clock ever showed at an event */
+static struct published *gone[ARGS_MAX]; /* who went offline in the command under way */
 static size_t gone_count;
 
 static struct span user_key(const void *object)
@@ -120,6 +124,7 @@ static struct published *published_of(struct span id)
     if (p)
         return p;
     p = mem_zalloc(sizeof(*p) + id.len + 1);
+    list_init(&p->sessions);
     memcpy(p->id, id.data, id.len);
     map_put(&users, p);
     return p;
@@ -128,28 +133,34 @@ static struct published *published_of(struct span id)
 static void written_free(struct written *w)
 {
     map_remove(&sessions, span_of(w->name));
-    free(w->user);
+    list_remove(&w->link);
     free(w->device);
     free(w);
 }
 
-/* Calls `drop` for the sessions it says, which may remove them. */
-static void drop_sessions(bool (*drop)(const struct written *w, const void *arg), const void *arg)
+/* Removes a user's sessions of which `drop` says so. */
+static void drop_sessions_of(struct published *p, bool (*drop)(const struct written *w))
 {
-    struct written *w;
-    for (size_t at = 0; (w = map_next(&sessions, &at));)
-        if (drop(w, arg)) {
+    for (struct list *at = p->sessions.next, *next; next = at->next, at != &p->sessions; at = next) {
+        struct written *w = list_entry(at, struct written, link);
+        if (drop(w))
             written_free(w);
-            at = 0;
-        }
+    }
 }
 
-static bool of_life(const struct written *w, const void *arg)
+static void drop_sessions(bool (*drop)(const struct written *w))
+{
+    struct published *p;
+    for (size_t at = 0; (p = map_next(&users, &at));)
+        drop_sessions_of(p, drop);
+}
+
+static bool of_life(const struct written *w)
 {
     return !w->over && !w->ended;
 }
 
-static bool of_anybody(const struct written *w, const void *arg)
+static bool of_anybody(const struct written *w)
 {
     return true;
 }
@@ -212,7 +223,7 @@ static void on_published(void *arg, struct span channel, struct span payload)
     if (!c->online) {
         play_each_believed(look_for_life, c);
         if (gone_count < ARGS_MAX)
-            gone[gone_count++] = mem_strndup(c->user.data, c->user.len);
+            gone[gone_count++] = p;
     }
     event_finish(&e);
 }
@@ -236,11 +247,10 @@ static size_t arguments(struct span command, struct span *args)
 
 static void take_over(const struct written *by)
 {
-    struct written *w;
-    size_t at = 0;
-    while ((w = map_next(&sessions, &at)))
-        w->over |= w != by && *by->device && !strcmp(w->user, by->user) && !strcmp(w->device, by->device) &&
-                   w->opened_ms <= by->opened_ms;
+    for (struct list *at = by->user->sessions.next; at != &by->user->sessions; at = at->next) {
+        struct written *w = list_entry(at, struct written, link);
+        w->over |= w != by && *by->device && !strcmp(w->device, by->device) && w->opened_ms <= by->opened_ms;
+    }
 }
 
 static int64_t number(struct span text)
@@ -263,12 +273,13 @@ static void write_session(const struct span *op, char kind, int64_t now_ms)
     if (!w) {
         w = mem_zalloc(sizeof(*w) + name.len + 1);
         memcpy(w->name, name.data, name.len);
-        w->user = mem_strndup(op[1].data, op[1].len);
+        w->user = published_of(op[1]);
+        list_append(&w->user->sessions, &w->link);
         w->device = mem_strndup(tail.data, tail.len);
         map_put(&sessions, w);
     }
     if (w->ended)
-        judge_fail("session %s of %s beats after its end", w->name, w->user);
+        judge_fail("session %s of %s beats after its end", w->name, w->user->id);
     w->over = false;
     w->opened_ms = number(opened);
     w->deadline_ms = beat_ms + judge.ttl_us / 1000;
@@ -313,12 +324,10 @@ static void follow_apply(const struct span *args, size_t count, struct span answ
         follow_op(argv + 11 + i * OP_ARGS, codes.data[i], now_ms, number(argv[9]));
 }
 
-static bool stands(const struct written *w, const void *arg)
+static bool stands(const struct written *w)
 {
-    if (strcmp(w->user, arg) != 0)
-        return false;
     if (!w->over && !w->ended && w->deadline_ms > redis_now_ms())
-        judge_fail("%s is offline, though session %s stands %lld ms more", w->user, w->name,
+        judge_fail("%s is offline, though session %s stands %lld ms more", w->user->id, w->name,
                    (long long)(w->deadline_ms - redis_now_ms()));
     return !w->over && !w->ended;
 }
@@ -334,9 +343,8 @@ static void after(void *arg, struct span command, struct span answer)
     if (count > 4 && (span_equal(args[1], span_of(apply->sha1)) || span_equal(args[1], text)))
         follow_apply(args, count, answer);
     for (size_t i = 0; i < gone_count; i++) {
-        if (!published_of(span_of(gone[i]))->online)
-            drop_sessions(stands, gone[i]);
-        free(gone[i]);
+        if (!gone[i]->online)
+            drop_sessions_of(gone[i], stands);
     }
     gone_count = 0;
 }
@@ -365,7 +373,7 @@ void judge_end(void)
 {
     struct published *p;
     size_t at = 0;
-    drop_sessions(of_anybody, NULL);
+    drop_sessions(of_anybody);
     map_finish(&sessions);
     struct opening *o;
     for (size_t i = 0; (o = map_next(&openings, &i));)
@@ -390,7 +398,7 @@ void judge_data_changed(void)
 {
     struct published *p;
     size_t at = 0;
-    drop_sessions(of_life, NULL);
+    drop_sessions(of_life);
     while ((p = map_next(&users, &at))) {
         bool was = p->online;
         p->online = ask("ZSCORE", "presence:due", p->id).data[1] != '-';
@@ -400,7 +408,7 @@ void judge_data_changed(void)
 
 void judge_clock_steps(void)
 {
-    drop_sessions(of_life, NULL);
+    drop_sessions(of_life);
 }
 
 bool judge_stored(struct span user)

@@ -28,9 +28,9 @@ struct script_host {
     struct redis_model *model;
     lua_State *lua;
     struct map by_text;
-    bool known[SCRIPTS]; /* EVALSHA may be used */
-    bool may_oom;        /* of the script under way */
-    struct bytes answer; /* of redis.call */
+    struct compiled *known[SCRIPTS]; /* EVALSHA may be used */
+    bool may_oom;                    /* of the script under way */
+    struct bytes answer;             /* of redis.call */
 };
 
 static struct span text_of(const void *object)
@@ -340,7 +340,7 @@ void script_eval(struct call *c)
     struct compiled *s = obtain(c, h, c->args[1]);
     int number = shipped(c->args[1]);
     if (number < SCRIPTS)
-        h->known[number] = true;
+        h->known[number] = s;
     if (s)
         run(c, h, s);
 }
@@ -352,9 +352,7 @@ void script_evalsha(struct call *c)
         const struct script_info *info = script_info((enum script)i);
         if (!h->known[i] || !call_is(c, 1, info->sha1))
             continue;
-        struct compiled *s = obtain(c, h, (struct span){info->text, *info->len});
-        if (s)
-            run(c, h, s);
+        run(c, h, h->known[i]);
         return;
     }
     answer_error(c, "NOSCRIPT No matching script. Please use EVAL.");

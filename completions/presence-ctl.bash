@@ -158,6 +158,8 @@ _presence_ctl() {
                 doctor:--prefix) ((i++)) ;;
                 doctor:--group-key) ((i++)) ;;
                 kick:--device | kick:-d) ((i++)) ;;
+                kick:--token-id) ((i++)) ;;
+                kick:--revoke-for) ((i++)) ;;
                 kick:--ttl) ((i++)) ;;
                 kick:--heartbeat-min) ((i++)) ;;
                 kick:--offline-grace) ((i++)) ;;
@@ -320,6 +322,8 @@ _presence_ctl() {
     doctor:--prefix) :; return ;;
     doctor:--group-key) :; return ;;
     kick:--device | kick:-d) :; return ;;
+    kick:--token-id) :; return ;;
+    kick:--revoke-for) :; return ;;
     kick:--ttl) :; return ;;
     kick:--heartbeat-min) :; return ;;
     kick:--offline-grace) :; return ;;
@@ -365,7 +369,7 @@ _presence_ctl() {
         token) flags+=' --role --groups --ttl --id' ;;
         metrics) flags+=' --interval --address --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
         doctor) flags+=' --address --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        kick) flags+=' --device --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        kick) flags+=' --device --revoke --token-id --revoke-for --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
         repair) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

@@ -32,7 +32,8 @@ int ask(struct call *c, struct bytes *commands, size_t count, struct pool_answer
     unsigned thread = c->request->thread;
     int64_t deadline_ms = clock_mono_ms() + s->config.answer_timeout_ms;
     store_epoch(&s->store, commands);
-    if (pool_ask(s->pool, thread, bytes_span(commands), count + 1, deadline_ms, &a) < 0) {
+    bool by_token = scope_ask_revoked(c->scope, &s->store, commands);
+    if (pool_ask(s->pool, thread, bytes_span(commands), count + 1 + by_token, deadline_ms, &a) < 0) {
         refuse_for_now(c, "Redis can't be reached");
         return -1;
     }
@@ -46,6 +47,11 @@ int ask(struct call *c, struct bytes *commands, size_t count, struct pool_answer
     if (!view_trusts(&s->view, epoch_of(record, a.run_id), a.sent_ms, clock_mono_ms())) {
         pool_answers_finish(&a);
         refuse_for_now(c, "Redis has lost its memory; waiting for the servers to say who is online");
+        return -1;
+    }
+    if (by_token && scope_revoked(c->scope, a.replies[count + 1], view_redis_ms(&s->view, clock_mono_ms()))) {
+        pool_answers_finish(&a);
+        refuse(c, 401, "Token revoked");
         return -1;
     }
     *ret = a;

@@ -56,6 +56,35 @@ size_t scope_ask(const struct scope *s, const struct store *store, const char *g
     return s->token.group_count + count;
 }
 
+bool scope_ask_revoked(const struct scope *s, const struct store *store, struct bytes *commands)
+{
+    bytes_auto key = BYTES_INIT, name = BYTES_INIT;
+    if (s->token.user_len == 0)
+        return false;
+    keys_name(store->prefix, KEY_REVOKED, &key);
+    resp_begin(commands, 4);
+    resp_text(commands, "HMGET");
+    resp_arg(commands, bytes_span(&key));
+    revocation_name_user((struct span){s->token.user, s->token.user_len}, &name);
+    resp_arg(commands, bytes_span(&name));
+    bytes_reset(&name);
+    revocation_name_token(span_of(s->token.id), &name);
+    resp_arg(commands, bytes_span(&name));
+    return true;
+}
+
+bool scope_revoked(const struct scope *s, const struct redisReply *reply, int64_t now_ms)
+{
+    for (size_t i = 0; i < reply_count(reply); i++) {
+        struct span value = reply_text(reply_at(reply, i));
+        int64_t issued_s, until_ms;
+        if (value.len > 0 && revocation_value_read(value, &issued_s, &until_ms) == 0 &&
+            s->token.issued_s <= issued_s && now_ms < until_ms)
+            return true;
+    }
+    return false;
+}
+
 static bool claims_one(const struct scope *s, struct span text)
 {
     struct span groups[GROUPS_MAX];

@@ -19,6 +19,10 @@ bool scope_has(const struct scope *s, struct span group);
 /* Appends the commands that tell who of the users is seen; returns how many, 0 when all are. */
 size_t scope_ask(const struct scope *s, const struct store *store, const char *group_key,
                  const struct span *users, size_t count, struct bytes *commands);
+/* Whether somebody holds the token that the question came with: then one more command asks whether it was
+ * revoked. */
+bool scope_ask_revoked(const struct scope *s, const struct store *store, struct bytes *commands);
+bool scope_revoked(const struct scope *s, const struct redisReply *reply, int64_t now_ms);
 /* By their answers (`replies`: the first of them), whether the i-th of the users is seen. */
 bool scope_sees(const struct scope *s, struct redisReply *const *replies, const struct span *users, size_t i);
 

@@ -79,8 +79,9 @@ void page_answer(struct call *c, struct span id);
 
 /* ask.c */
 /* Asks Redis `count` commands and, in the same pipeline, for its epoch. 0: the caller finishes the answers
- * (there is one more than commands). -1: the answer is already 503, since Redis is out of reach, takes longer
- * than PRESENCE_API_REDIS_TIMEOUT, or is not to be believed yet. */
+ * (there are one or two more than commands). -1: the answer is already there: 503, since Redis is out of
+ * reach, takes longer than PRESENCE_API_REDIS_TIMEOUT, or is not to be believed yet; or 401, since the token
+ * was revoked. */
 int ask(struct call *c, struct bytes *commands, size_t count, struct pool_answers *ret);
 
 /* node.c */

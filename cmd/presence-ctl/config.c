@@ -116,6 +116,29 @@ static const struct setting token_rows[] = {
      .help = "the jti claim"},
 };
 
+static const struct setting kick_rows[] = {
+    {.flag = "revoke",
+     .env = "PRESENCE_CTL_REVOKE",
+     .type = SETTING_BOOL,
+     .offset = AT(revoke),
+     .fallback = "false",
+     .help = "refuse the tokens issued until now, too, on every server"},
+    {.flag = "token-id",
+     .env = "PRESENCE_CTL_REVOKE_ID",
+     .type = SETTING_TEXT,
+     .offset = AT(revoke_id),
+     .choices = "<id>",
+     .help = "with --revoke: the token with this jti, whosever it is"},
+    {.flag = "revoke-for",
+     .env = "PRESENCE_REVOKE_FOR",
+     .type = SETTING_DURATION,
+     .offset = AT(revoke_ms),
+     .fallback = "720h",
+     .min = 1000,
+     .max = 3650LL * DAY_MS,
+     .help = "with --revoke: for so long; longer than any token is good for"},
+};
+
 static const struct setting daemon_rows[] = {
     {.flag = "address",
      .env = "PRESENCE_CTL_ADDRESS",
@@ -166,6 +189,11 @@ static const struct setting_table device_tables[] = {
     {device_rows, COUNT(device_rows), 0, "Device"},
     PRESENCE_TABLE,
 };
+static const struct setting_table kick_tables[] = {
+    {device_rows, COUNT(device_rows), 0, "Device"},
+    {kick_rows, COUNT(kick_rows), 0, "Revocation"},
+    PRESENCE_TABLE,
+};
 static const struct setting_table token_tables[] = {{token_rows, COUNT(token_rows), 0, "Token"}};
 static const struct setting_table metrics_tables[] = {
     {metrics_rows, COUNT(metrics_rows), 0, "Rate"},
@@ -200,7 +228,8 @@ static const struct command_info commands[COMMANDS] = {
     [COMMAND_TOKEN] = INFO("token", "USER", "mint a token for tests, signed with SECRET_KEY", token_tables),
     [COMMAND_METRICS] = INFO("metrics", "", "the guide's metrics, over all daemons", metrics_tables),
     [COMMAND_DOCTOR] = INFO("doctor", "", "find out what is wrong, and how to mend it", doctor_tables),
-    [COMMAND_KICK] = INFO("kick", "USER", "close a user's connections", device_tables),
+    [COMMAND_KICK] =
+        INFO("kick", "[USER]", "close a user's connections, and with --revoke keep them out", kick_tables),
     [COMMAND_REPAIR] = INFO("repair", "", "put right at once what other writers left", plain_tables),
 };
 

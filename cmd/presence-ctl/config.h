@@ -39,6 +39,9 @@ struct config {
     char *secret; /* token: SECRET_KEY */
     char *role, *token_id;
     int64_t valid_ms;    /* token; 0: for ever */
+    bool revoke;         /* kick */
+    char *revoke_id;     /* kick: a token's id */
+    int64_t revoke_ms;   /* kick --revoke: for so long */
     int64_t interval_ms; /* metrics: between two samples */
     char *addresses;     /* metrics, doctor: instead of presence:nodes */
 };

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "net/redis_sync.h"
 #include "store/commands.h"
+#include "store/keys.h"
 
 struct ctl {
     struct config config;
@@ -31,6 +32,8 @@ int ctl_ask_one(struct ctl *c, struct span command, struct redisReply **ret);
 /* EVALSHA, and EVAL when Redis has not the script. `write` appends the command. */
 int ctl_script(struct ctl *c, void (*write)(void *arg, bool text, struct bytes *out), void *arg,
                struct redisReply **ret);
+/* PUBLISH; *ret_heard: how many got it. */
+int ctl_publish(struct ctl *c, enum key channel, struct span payload, int64_t *ret_heard);
 /* For an answer that its reader did not take: what Redis said. */
 int ctl_refused(struct ctl *c, const struct redisReply *reply);
 /* Redis's clock. */

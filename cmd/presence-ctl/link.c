@@ -138,3 +138,17 @@ void replies_free(struct redisReply **replies, size_t count)
     for (size_t i = 0; i < count; i++)
         reply_free(replies[i]);
 }
+
+int ctl_publish(struct ctl *c, enum key channel, struct span payload, int64_t *ret_heard)
+{
+    bytes_auto command = BYTES_INIT;
+    struct redisReply *reply;
+
+    store_publish(&c->store, channel, payload, &command);
+    int code = ctl_ask_one(c, bytes_span(&command), &reply);
+    if (code != 0)
+        return code;
+    *ret_heard = reply_integer(reply, 0);
+    reply_free(reply);
+    return 0;
+}

@@ -30,7 +30,7 @@ static const struct action actions[COMMANDS] = {
     [COMMAND_TOKEN] = {command_token, 1, 1, true},
     [COMMAND_METRICS] = {command_metrics, 0, 0, false},
     [COMMAND_DOCTOR] = {command_doctor, 0, 0, true},
-    [COMMAND_KICK] = {command_kick, 1, 1, false},
+    [COMMAND_KICK] = {command_kick, 0, 1, false},
     [COMMAND_REPAIR] = {command_repair, 0, 0, false},
 };
 

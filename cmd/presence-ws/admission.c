@@ -56,6 +56,16 @@ static bool user_full(const struct server *s, struct span user)
     return s->config.max_per_user > 0 && count >= s->config.max_per_user;
 }
 
+bool client_revoked(void *arg, const struct token *token, struct span device)
+{
+    const struct server *s = arg;
+    struct bearer b = {.user = {token->user, token->user_len},
+                       .device = device,
+                       .token_id = span_of(token->id),
+                       .issued_s = token->issued_s};
+    return revocations_refuse(&s->revoker.list, &b, store_now(s));
+}
+
 int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal)
 {
     struct server *s = arg;

@@ -193,6 +193,25 @@ static int64_t token_expiry(const struct token *t)
     return clock_mono_ms() + (left_ms > 0 ? left_ms : left_ms + 60000);
 }
 
+static void check_revoked(struct client *c)
+{
+    struct server *s = c->server;
+    struct bearer b = {.token_id = span_of(c->token_id), .issued_s = c->issued_s};
+    if (c->closing || s->revoker.list.by_name.count == 0)
+        return;
+    if (c->session) {
+        b.user = session_user(c->session);
+        b.device = session_device(c->session);
+    } else if (c->watcher) {
+        b.user = watcher_user(c->watcher);
+        b.device = watcher_device(c->watcher);
+    }
+    if (b.user.len == 0 || !revocations_refuse(&s->revoker.list, &b, store_now(s)))
+        return;
+    metric_add(&counters.closed_revoked, 1);
+    client_close(s, c, CLOSE_KICKED, "Token revoked", "revoked");
+}
+
 static void log_arrival(const struct client *c, const struct gate_request *request)
 {
     struct span user = {request->token.user, request->token.user_len};
@@ -215,6 +234,8 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
     c->encoding = (uint8_t)request->encoding;
     c->speaks_v1 = request->speaks_v1;
     c->expires_ms = token_expiry(&request->token);
+    c->issued_s = request->token.issued_s < UINT32_MAX ? (uint32_t)request->token.issued_s : UINT32_MAX;
+    c->token_id = *request->token.id ? mem_strdup(request->token.id) : NULL;
     list_append(&s->clients, &c->link);
     wheel_timer_init(&c->timer, on_timer);
     admission_add(s, request->peer);
@@ -227,6 +248,7 @@ static void *on_opened(void *arg, struct websocket *ws, struct gate_request *req
     else if (s->config.policy.enabled)
         c->watcher = watcher_create(s, c, request);
     client_schedule(c);
+    check_revoked(c); /* perhaps since the gate looked */
     return c;
 }
 
@@ -284,6 +306,7 @@ static void on_closed(void *owner, enum websocket_end end)
     wheel_stop(&s->wheel, &c->timer);
     list_remove(&c->link);
     inbox_drop(c);
+    free(c->token_id);
     free(c);
 }
 
@@ -318,6 +341,16 @@ void clients_kick(struct server *s, struct span user, struct span device)
     free(kicked);
     if (device.len == 0)
         watchers_kick(s, user);
+}
+
+void clients_check_revoked(struct server *s)
+{
+    struct list *at = s->clients.next;
+    while (at != &s->clients) {
+        struct client *c = list_entry(at, struct client, link);
+        at = at->next;
+        check_revoked(c);
+    }
 }
 
 void clients_drain_begin(struct server *s)

@@ -13,12 +13,14 @@ struct client {
     struct session *session; /* of a phone, while it may end by this connection */
     struct watcher *watcher;
     struct bytes *part; /* a message that arrives in pieces; NULL: none */
+    char *token_id;     /* NULL: it has none */
     int64_t heard_ms;
     int64_t ponged_ms;  /* the last pong, or the beginning */
     int64_t pinged_ms;  /* a ping waits for its answer since; 0: none */
     int64_t expires_ms; /* of the token; 0: never */
     int64_t release_ms; /* a kept beat goes then; 0: none */
     struct rate rate;
+    uint32_t issued_s; /* of the token; 0: not said */
     uint8_t role, encoding;
     bool speaks_v1;
     bool closing;

@@ -7,9 +7,9 @@
 struct counters {
     struct metric online_users, heartbeats, heartbeats_refused, update_latency;
     struct metric connections_phone, connections_viewer, pending;
-    struct metric refused[11];
-    struct metric skipped, skipped_bytes, closed_rule, closed_token, closed_kick, closed_rate, dropped_silent,
-        not_allowed;
+    struct metric refused[12];
+    struct metric skipped, skipped_bytes, closed_rule, closed_token, closed_kick, closed_revoked, closed_rate,
+        dropped_silent, not_allowed;
     struct metric redis_up, redis_reconnects, redis_queue, redis_round_trip;
     struct metric ops_late, ops_foreign, transitions_online, transitions_offline;
     struct metric updates_sent, snapshots_sent, viewers_behind, viewers_slow, viewers_stuck;

@@ -109,6 +109,8 @@ static void start_gate(struct server *s)
         .head_timeout_ms = s->config.head_timeout_ms,
         .pending_max = PENDING_MAX,
         .upgrades = true,
+        .revoked = client_revoked,
+        .revoked_arg = s,
     };
     static const struct gate_hooks hooks = {
         .admit = client_admit, .upgrade = serving_upgrade, .serve = health_serve, .refused = health_refused};

@@ -20,6 +20,7 @@
 #include "store/asserter.h"
 #include "store/follower.h"
 #include "store/keys.h"
+#include "store/revoker.h"
 
 struct server;
 
@@ -61,6 +62,7 @@ struct server {
     struct ledger ledger;
     struct asserter asserter;
     struct follower follower;
+    struct revoker revoker;
     struct request asserter_requests[ASSERTER_TAGS], follower_requests[FOLLOWER_TAGS];
     struct loop_task *flush_task;   /* urgent operations: before the loop waits */
     struct loop_timer *flush_timer; /* or when they, or beats, have gathered for a moment */
@@ -92,6 +94,8 @@ void store_tick(struct server *s, int64_t now_ms);
 void store_dirty(struct server *s);
 int store_follower_send(void *arg, enum follower_tag tag, struct span command);
 bool store_up(const struct server *s);
+/* Redis's clock, as this server reckons it. */
+int64_t store_now(const struct server *s);
 
 /* watcher.c */
 struct watcher;
@@ -111,6 +115,9 @@ void watcher_writable(struct server *s, struct watcher *w);
 void watchers_tick(struct server *s);
 /* When to give up a viewer whose socket takes nothing; INT64_MAX: it takes. */
 int64_t watcher_stuck_at(const struct server *s, const struct watcher *w);
+struct span watcher_user(const struct watcher *w);
+/* Empty: it gave none. */
+struct span watcher_device(const struct watcher *w);
 void watchers_kick(struct server *s, struct span user);
 extern const struct follower_hooks watcher_hooks_of_follower;
 
@@ -131,8 +138,12 @@ extern const struct websocket_hooks client_hooks;
 int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal);
 void admission_add(struct server *s, const char *peer);
 void admission_remove(struct server *s, const char *peer);
+/* Whether its token was revoked: the gate's question. */
+bool client_revoked(void *arg, const struct token *token, struct span device);
 /* presence:control's kick: a user's connections, or those of one device. */
 void clients_kick(struct server *s, struct span user, struct span device);
+/* Closes those whose tokens were revoked. */
+void clients_check_revoked(struct server *s);
 /* All sessions live on for the drain grace. */
 void clients_drain_begin(struct server *s);
 /* Closes up to `most` connections for a restart; returns how many are left. */

@@ -40,6 +40,7 @@ static void on_state(void *arg, const struct store_state *state, bool fresh_epoc
     s->asserter.hurry = follower_recovering(&s->follower);
     if (!fresh_epoch)
         return;
+    revoker_epoch(&s->revoker);
     log_info("epoch", LOG_S("epoch", state->epoch), LOG_N("rev", (int64_t)state->rev));
     if (s->follower.recovery.waiting)
         metric_add(&counters.epochs, 1);
@@ -49,6 +50,7 @@ static void on_nodes(void *arg, const struct node_answer *answer)
 {
     struct server *s = arg;
     follower_nodes(&s->follower, answer, clock_mono_ms());
+    revoker_version(&s->revoker, answer->revoked_version);
     s->asserter.hurry = follower_recovering(&s->follower);
 }
 
@@ -90,6 +92,26 @@ int store_follower_send(void *arg, enum follower_tag tag, struct span command)
     return redis_link_send(s->link, command, follower_answered, &s->follower_requests[tag]);
 }
 
+static void revoker_answered(void *arg, const struct redisReply *reply)
+{
+    struct server *s = arg;
+    if (reply)
+        revoker_answer(&s->revoker, reply);
+}
+
+static int revoker_send(void *arg, struct span command)
+{
+    struct server *s = arg;
+    return redis_link_send(s->link, command, revoker_answered, s);
+}
+
+static void on_revoked(void *arg)
+{
+    clients_check_revoked(arg);
+}
+
+static const struct revoker_hooks revoker_hooks = {.send = revoker_send, .revoked = on_revoked};
+
 static void on_ready(void *arg, const char *run_id, uint64_t generation)
 {
     struct server *s = arg;
@@ -101,6 +123,7 @@ static void on_lost(void *arg, const char *why)
 {
     struct server *s = arg;
     asserter_disconnected(&s->asserter);
+    revoker_disconnected(&s->revoker);
     follower_connected(&s->follower, false, clock_mono_ms());
 }
 
@@ -174,6 +197,7 @@ static void machines_start(struct server *s)
     };
     ledger_init(&s->ledger, s->node, p->ttl_ms, policy_heartbeat_min(p), p->offline_grace_ms > 0);
     asserter_init(&s->asserter, &config, &s->store, &s->ledger, &s->time, &asserter_hooks, s);
+    revoker_init(&s->revoker, &s->store, &revoker_hooks, s);
     follower_init(&s->follower, &s->store, &s->time, p->group_key, &watcher_hooks_of_follower, s);
     for (int i = 0; i < ASSERTER_TAGS; i++)
         s->asserter_requests[i] = (struct request){s, i};
@@ -210,6 +234,8 @@ void store_tick(struct server *s, int64_t now_ms)
     s->asserter.wall_minus_mono_ms = clock_wall_ms() - now_ms;
     asserter_tick(&s->asserter, now_ms);
     follower_tick(&s->follower, now_ms);
+    if (s->asserter.registered)
+        revoker_tick(&s->revoker, store_now(s));
     if (s->follower.deaf) {
         s->follower.deaf = false;
         redis_subscriber_reset(s->subscriber, "changes did not arrive");
@@ -221,6 +247,11 @@ bool store_up(const struct server *s)
     return s->link && redis_link_ready(s->link);
 }
 
+int64_t store_now(const struct server *s)
+{
+    return redis_time_at(&s->time, clock_mono_ms());
+}
+
 void store_stop(struct server *s)
 {
     redis_link_destroy(s->link);
@@ -229,5 +260,6 @@ void store_stop(struct server *s)
     loop_timer_destroy(s->flush_timer);
     asserter_finish(&s->asserter);
     follower_finish(&s->follower);
+    revoker_finish(&s->revoker);
     ledger_finish(&s->ledger);
 }

@@ -23,6 +23,7 @@ struct watcher {
     struct client *client;
     char *id; /* the viewer's own user id */
     size_t id_len;
+    char *device; /* NULL: it gave none */
     bool of_phone;
     bool active;       /* has a view that is kept up to date */
     bool waiting;      /* for the roster or a group */
@@ -40,9 +41,14 @@ static struct watcher *watcher_at(struct list *link)
     return list_entry(link, struct watcher, viewer.link);
 }
 
-static struct span watcher_id(const struct watcher *w)
+struct span watcher_user(const struct watcher *w)
 {
     return (struct span){w->id, w->id_len};
+}
+
+struct span watcher_device(const struct watcher *w)
+{
+    return span_of(w->device);
 }
 
 int64_t watcher_stuck_at(const struct server *s, const struct watcher *w)
@@ -59,7 +65,7 @@ size_t dashboards_of_user(const struct server *s, struct span user)
 {
     size_t count = 0;
     for (struct list *at = s->watchers.next; at != &s->watchers; at = at->next)
-        count += !watcher_at(at)->of_phone && span_equal(watcher_id(watcher_at(at)), user);
+        count += !watcher_at(at)->of_phone && span_equal(watcher_user(watcher_at(at)), user);
     return count;
 }
 
@@ -112,7 +118,7 @@ static void begin(struct server *s, struct watcher *w)
     w->active = true;
     if (!w->since_epoch ||
         viewer_resume(&w->viewer, &s->feed, r, span_of(w->since_epoch), w->since_rev) < 0) {
-        viewer_begin(&w->viewer, &s->feed, r, watcher_id(w), redis_time_at(&s->time, now_ms), now_ms);
+        viewer_begin(&w->viewer, &s->feed, r, watcher_user(w), redis_time_at(&s->time, now_ms), now_ms);
         metric_add(&counters.snapshots_sent, 1);
     }
     set_since(w, SPAN_NONE, 0);
@@ -303,6 +309,8 @@ static void on_control(void *arg, struct span payload)
     bool ours = control.db < 0 || control.db == s->store.db;
     if (ours && span_equal(control.cmd, SPAN("kick")) && control.user.len > 0)
         clients_kick(s, control.user, control.device);
+    else if (ours && span_equal(control.cmd, SPAN("revoke")))
+        revoker_control(&s->revoker, &control);
     else if (ours && span_equal(control.cmd, SPAN("node")))
         asserter_probe(&s->asserter, clock_mono_ms());
     else if (ours && span_equal(control.cmd, SPAN("assert"))) {
@@ -387,6 +395,8 @@ struct watcher *watcher_create(struct server *s, struct client *client, struct g
     w->client = client;
     w->id = mem_strndup(t->user, t->user_len);
     w->id_len = t->user_len;
+    if (request->device.len > 0)
+        w->device = mem_strndup(request->device.data, request->device.len);
     w->of_phone = t->role == ROLE_MOBILE;
     w->viewer.encoding = (uint8_t)request->encoding;
     w->viewer.interest = interest_create(&s->follower.groups, scoped, t->groups, t->group_count);
@@ -408,6 +418,7 @@ void watcher_destroy(struct server *s, struct watcher *w)
     interest_destroy(&s->follower.groups, w->viewer.interest);
     free(w->since_epoch);
     free(w->id);
+    free(w->device);
     free(w);
 }
 
@@ -443,7 +454,7 @@ void watchers_kick(struct server *s, struct span user)
     while (at != &s->watchers) {
         struct watcher *w = watcher_at(at);
         at = at->next;
-        if (span_equal(watcher_id(w), user))
+        if (span_equal(watcher_user(w), user))
             client_kick(s, w->client);
     }
 }

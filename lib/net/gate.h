@@ -22,6 +22,9 @@ struct gate_config {
     int64_t head_timeout_ms;       /* from accept to the whole head; 10 s */
     size_t pending_max; /* connections that have not sent their head; more: the oldest is dropped with 503 */
     bool upgrades;      /* false: only the plain paths below; everything else is 404 */
+    /* Whether a token that is right was revoked. NULL: none is. */
+    bool (*revoked)(void *arg, const struct token *token, struct span device);
+    void *revoked_arg;
 };
 
 /* What a client asked for. Spans borrow from the gate's buffers: valid during the call only. */
@@ -71,7 +74,7 @@ size_t gate_pending(const struct gate *gate);
 void gate_destroy(struct gate *gate);
 
 /* "request", "too_large", "path", "no_upgrade", "token", "role", "origin", "quota", "unavailable", "timeout",
- * "overload", NULL */
+ * "overload", "revoked", NULL */
 extern const char *const gate_refusal_reasons[];
 
 /* The head as the parser sees it, for tests and fuzzing; pure. */

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const gate_refusal_reasons[] = {"request",     "too_large", "path",     "no_upgrade",
-                                            "token",       "role",      "origin",   "quota",
-                                            "unavailable", "timeout",   "overload", NULL};
+const char *const gate_refusal_reasons[] = {"request",  "too_large", "path",  "no_upgrade",  "token",
+                                            "role",     "origin",    "quota", "unavailable", "timeout",
+                                            "overload", "revoked",   NULL};
 
 int gate_answer_set(struct gate_answer *answer, int status, const char *reason, const char *format, ...)
 {
@@ -212,9 +212,9 @@ static int read_interest(const struct gate_head *head, struct bytes *scratch, st
     return since < 0 ? -1 : 0;
 }
 
-static int refuse_token(struct gate_answer *answer, const char *text)
+static int refuse_token(struct gate_answer *answer, const char *reason, const char *text)
 {
-    gate_answer_set(answer, 401, "token", "%s", text);
+    gate_answer_set(answer, 401, reason, "%s", text);
     answer->headers = "WWW-Authenticate: Bearer\r\n";
     return -1;
 }
@@ -229,7 +229,7 @@ static int read_open_token(const struct gate_head *head, struct span text, struc
 
     if (percent_decode(text, false, scratch, &user) || !user_id_valid(user) ||
         span_copy(user, token.user, sizeof(token.user)))
-        return refuse_token(answer, "With PRESENCE_AUTH=none the token is the user id");
+        return refuse_token(answer, "token", "With PRESENCE_AUTH=none the token is the user id");
     token.user_len = user.len;
     rc = from_query(head, "role", scratch, &role, answer);
     if (rc < 0)
@@ -249,7 +249,7 @@ static int read_signed_token(const struct gate_config *config, struct span text,
         return 0;
     if (result == TOKEN_ROLE)
         return gate_answer_set(answer, 403, "role", "%s", token_result_text(result));
-    return refuse_token(answer, token_result_text(result));
+    return refuse_token(answer, "token", token_result_text(result));
 }
 
 static int read_token(const struct gate_config *config, const struct gate_head *head,
@@ -264,10 +264,18 @@ static int read_token(const struct gate_config *config, const struct gate_head *
     if (text.len == 0 && from_query(head, "token", scratch, &text, answer) < 0)
         return -1;
     if (text.len == 0)
-        return refuse_token(answer, token_result_text(TOKEN_MISSING));
+        return refuse_token(answer, "token", token_result_text(TOKEN_MISSING));
     if (config->auth_none)
         return read_open_token(head, text, scratch, ret, answer);
     return read_signed_token(config, text, now_s, ret, answer);
+}
+
+static int check_revoked(const struct gate_config *config, const struct gate_request *request,
+                         struct gate_answer *answer)
+{
+    if (!config->revoked || !config->revoked(config->revoked_arg, &request->token, request->device))
+        return 0;
+    return refuse_token(answer, "revoked", "Token revoked");
 }
 
 static int check_origin(const struct gate_config *config, const struct gate_head *head,
@@ -303,7 +311,7 @@ int gate_request_read(const struct gate_config *config, const struct gate_head *
         return -1;
     if (read_token(config, head, &offer, now_s, scratch, &request.token, answer))
         return -1;
-    if (check_origin(config, head, answer)) {
+    if (check_revoked(config, &request, answer) || check_origin(config, head, answer)) {
         token_finish(&request.token);
         return -1;
     }

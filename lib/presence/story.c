@@ -88,6 +88,7 @@ static const struct cause causes[] = {
     {"policy", false, true, " broke a rule of the protocol, so the server closed its connection."},
     {"token_expired", false, true, "'s token expired, so the server closed its connection."},
     {"kicked", false, true, " was kicked (presence-ctl kick)."},
+    {"revoked", false, true, "'s token was revoked (presence-ctl kick --revoke)."},
     {"external", false, false,
      "Another writer deleted the user's presence key, and no session of ours lived."},
     {"forced", false, false, "Somebody forced it (presence-ctl offline)."},

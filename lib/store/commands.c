@@ -179,14 +179,63 @@ void store_node(const struct store *s, const struct node_says *says, bool text, 
 
 int store_read_node(const struct redisReply *reply, struct node_answer *ret)
 {
-    int r = check_script(reply, 7);
+    int r = check_script(reply, 8);
     if (r != 0)
         return r;
     read_state(reply, true, &ret->state);
     ret->swept_ms = reply_integer(reply_at(reply, 4), 0);
     ret->held_ms = reply_integer(reply_at(reply, 5), 0);
     ret->nodes = reply_at(reply, 6);
+    ret->revoked_version = (uint64_t)reply_integer(reply_at(reply, 7), 0);
     return 0;
+}
+
+void store_revoke(const struct store *s, const struct revocations *list, bool text, struct bytes *out)
+{
+    const struct revocation *one;
+    begin_script(s, SCRIPT_REVOKE, 1 + 3 * list->by_name.count, text, out);
+    resp_integer(out, REVOCATIONS_MAX);
+    for (size_t at = 0; (one = revocations_next(list, &at));) {
+        resp_text(out, one->name);
+        resp_integer(out, one->issued_s);
+        resp_integer(out, one->until_ms);
+    }
+}
+
+int store_read_revoke(const struct redisReply *reply, struct revoke_answer *ret)
+{
+    int r = check_script(reply, 6);
+    if (r != 0)
+        return r;
+    read_state(reply, false, &ret->state);
+    ret->version = (uint64_t)reply_integer(reply_at(reply, 3), 0);
+    ret->homeless = reply_integer(reply_at(reply, 4), 0);
+    ret->pairs = reply_at(reply, 5);
+    ret->count = reply_count(ret->pairs) / 2;
+    return 0;
+}
+
+static int read_time(struct span text, int64_t *ret)
+{
+    uint64_t value;
+    if (span_to_u64(text, INT64_MAX, &value) < 0)
+        return -1;
+    *ret = (int64_t)value;
+    return 0;
+}
+
+int revocation_value_read(struct span value, int64_t *ret_issued_s, int64_t *ret_until_ms)
+{
+    if (read_time(span_split(&value, '\t'), ret_issued_s) < 0)
+        return -1;
+    return read_time(value, ret_until_ms);
+}
+
+int revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_name, int64_t *ret_issued_s,
+                 int64_t *ret_until_ms)
+{
+    *ret_name = reply_text(reply_at(answer->pairs, 2 * i));
+    return revocation_value_read(reply_text(reply_at(answer->pairs, 2 * i + 1)), ret_issued_s, ret_until_ms);
 }
 
 void store_audit(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out)

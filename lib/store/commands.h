@@ -8,6 +8,7 @@
 #ifndef STORE_COMMANDS_H
 #define STORE_COMMANDS_H
 
+#include "presence/revocation.h"
 #include "presence/session_op.h"
 #include "store/reply.h"
 
@@ -88,6 +89,7 @@ struct node_answer {
     int64_t swept_ms; /* 0: never */
     int64_t held_ms;
     const struct redisReply *nodes; /* (name, JSON) pairs */
+    uint64_t revoked_version;       /* of the list of revoked tokens; 0: there is none */
 };
 int store_read_node(const struct redisReply *reply, struct node_answer *ret);
 
@@ -101,6 +103,22 @@ struct node {
 /* The i-th pair of a HGETALL-like reply: 0, or -1 for one of a wrong form. */
 int node_read(const struct redisReply *pairs, size_t i, struct node *ret);
 void node_finish(struct node *n);
+
+/* Says revocations, and reads all that are in force. */
+void store_revoke(const struct store *s, const struct revocations *list, bool text, struct bytes *out);
+struct revoke_answer {
+    struct store_state state;
+    uint64_t version;
+    int64_t homeless; /* how many found no room (REVOCATIONS_MAX) */
+    const struct redisReply *pairs;
+    size_t count;
+};
+int store_read_revoke(const struct redisReply *reply, struct revoke_answer *ret);
+/* "issued\tuntil", as it stands in presence:revoked: 0, or -1. */
+int revocation_value_read(struct span value, int64_t *ret_issued_s, int64_t *ret_until_ms);
+/* The i-th: 0, or -1 for one of a wrong form. */
+int revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_name, int64_t *ret_issued_s,
+                 int64_t *ret_until_ms);
 
 void store_audit(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out);
 struct audit_answer {

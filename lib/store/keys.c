@@ -9,6 +9,7 @@ static const char *const names[] = {
     [KEY_LOG] = "log",
     [KEY_NODES] = "nodes",
     [KEY_FENCE] = "fence",
+    [KEY_REVOKED] = "revoked",
     [CHANNEL_ONLINE] = "online",
     [CHANNEL_OFFLINE] = "offline",
     [CHANNEL_UPDATES] = "updates",

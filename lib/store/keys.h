@@ -18,6 +18,7 @@ enum key {
     KEY_LOG,
     KEY_NODES,
     KEY_FENCE,
+    KEY_REVOKED,
     CHANNEL_ONLINE,
     CHANNEL_OFFLINE,
     CHANNEL_UPDATES,

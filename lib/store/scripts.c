@@ -15,10 +15,12 @@ DECLARE(load)
 DECLARE(node)
 DECLARE(audit)
 DECLARE(repair)
+DECLARE(revoke)
 
 static const struct script_info scripts[SCRIPTS] = {
-    [SCRIPT_APPLY] = ROW(apply), [SCRIPT_EXPIRE] = ROW(expire), [SCRIPT_LOAD] = ROW(load),
-    [SCRIPT_NODE] = ROW(node),   [SCRIPT_AUDIT] = ROW(audit),   [SCRIPT_REPAIR] = ROW(repair),
+    [SCRIPT_APPLY] = ROW(apply),   [SCRIPT_EXPIRE] = ROW(expire), [SCRIPT_LOAD] = ROW(load),
+    [SCRIPT_NODE] = ROW(node),     [SCRIPT_AUDIT] = ROW(audit),   [SCRIPT_REPAIR] = ROW(repair),
+    [SCRIPT_REVOKE] = ROW(revoke),
 };
 
 const struct script_info *script_info(enum script script)

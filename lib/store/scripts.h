@@ -4,8 +4,16 @@
 
 #include "base/bytes.h"
 
-enum script { SCRIPT_APPLY, SCRIPT_EXPIRE, SCRIPT_LOAD, SCRIPT_NODE, SCRIPT_AUDIT, SCRIPT_REPAIR };
-#define SCRIPTS 6
+enum script {
+    SCRIPT_APPLY,
+    SCRIPT_EXPIRE,
+    SCRIPT_LOAD,
+    SCRIPT_NODE,
+    SCRIPT_AUDIT,
+    SCRIPT_REPAIR,
+    SCRIPT_REVOKE
+};
+#define SCRIPTS 7
 
 struct script_info {
     const char *name;

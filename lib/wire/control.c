@@ -37,6 +37,20 @@ static int read_db(const json_t *value, int64_t *ret)
     return jsontext_is_nothing(value) || *ret >= 0 ? 0 : -1;
 }
 
+static int read_time(const json_t *value, int64_t *ret)
+{
+    *ret = json_integer_value(value);
+    return jsontext_is_nothing(value) || (json_is_integer(value) && *ret >= 0) ? 0 : -1;
+}
+
+static int read_revocation(const json_t *root, struct control *ret)
+{
+    ret->name = jsontext_span(json_object_get(root, "name"));
+    if (read_time(json_object_get(root, "issued"), &ret->issued_s) < 0)
+        return -1;
+    return read_time(json_object_get(root, "until"), &ret->until_ms);
+}
+
 static int read_control(const json_t *root, struct span groups[GROUPS_MAX], struct control *ret)
 {
     ret->cmd = jsontext_span(json_object_get(root, "cmd"));
@@ -45,7 +59,7 @@ static int read_control(const json_t *root, struct span groups[GROUPS_MAX], stru
     if (ret->cmd.len == 0 || (json_object_get(root, "userId") && !user_id_valid(ret->user)))
         return -1;
     if (read_device(json_object_get(root, "deviceId"), &ret->device) < 0 ||
-        read_db(json_object_get(root, "db"), &ret->db) < 0)
+        read_db(json_object_get(root, "db"), &ret->db) < 0 || read_revocation(root, ret) < 0)
         return -1;
     return read_groups(json_object_get(root, "groups"), groups, &ret->group_count);
 }

@@ -6,7 +6,9 @@
  *     {"cmd":"node","node":"…","db":0}                                        a daemon is new in
  * presence:nodes
  *     {"cmd":"kick","userId":"123","deviceId":"…","db":0}                     close the user's (that
- * device's) connections */
+ * device's) connections
+ *     {"cmd":"revoke","name":"u:123","issued":1702281234,"until":1702367634000,"db":0}   refuse tokens
+ * (revocation.h) */
 #ifndef WIRE_CONTROL_H
 #define WIRE_CONTROL_H
 
@@ -14,15 +16,17 @@
 
 struct control {
     struct span cmd;
-    struct span user;   /* empty for those that are about none */
-    struct span device; /* empty: all devices */
-    size_t group_count; /* in the array given to control_read */
-    int64_t db;         /* -1: not said */
-    void *json;         /* owns what the spans point at */
+    struct span user;           /* empty for those that are about none */
+    struct span device;         /* empty: all devices */
+    size_t group_count;         /* in the array given to control_read */
+    struct span name;           /* of a revocation; empty: none */
+    int64_t issued_s, until_ms; /* of it */
+    int64_t db;                 /* -1: not said */
+    void *json;                 /* owns what the spans point at */
 };
 
-/* 0; -1: no JSON object, without cmd, a userId, deviceId or db that is none, or groups that are no list of
- * ids. On success the caller calls control_finish. */
+/* 0; -1: no JSON object, without cmd, a userId, deviceId, time or db that is none, or groups that are no list
+ * of ids. On success the caller calls control_finish. */
 int control_read(struct span text, struct span groups[GROUPS_MAX], struct control *ret);
 void control_finish(struct control *c);
 void control_write_kick(struct span user, struct span device, int64_t db, struct bytes *out);

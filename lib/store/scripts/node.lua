@@ -1,7 +1,8 @@
 -- A daemon says that it lives, and hears how things stand.
 -- ARGV[8]: program; [9]: address; [10]: offset of its clock (ms); [11]: the epoch in which all its sessions stand ('' for none
 -- yet); [12]: ms after which a silent daemon is forgotten; [13]: 'leave' to go.
--- Reply: now, epoch, rev, online users, last sweep ('0': never), ms held back, and the daemons (name, JSON, …).
+-- Reply: now, epoch, rev, online users, last sweep ('0': never), ms held back, the daemons (name, JSON, …), and the version of the
+-- list of revoked tokens ('0': none).
 local FORGET = tonumber(ARGV[12])
 
 local function describe()
@@ -46,4 +47,8 @@ else
 end
 local state = call('HMGET', EPOCH, 'swept', 'hold')
 local held = math.max(0, (tonumber(state[2] or 0) or 0) - NOW)
-return { int(NOW), epoch, int(rev), online, state[1] or '0', held, forget_silent(call('HGETALL', NODES)) }
+local revoked = pcall_redis('HGET', PREFIX .. 'revoked', 'version')
+if is_error(revoked) then
+  revoked = '0'
+end
+return { int(NOW), epoch, int(rev), online, state[1] or '0', held, forget_silent(call('HGETALL', NODES)), revoked or '0' }

@@ -92,6 +92,21 @@ static void step_node(struct play *y)
     pair_script(&y->pair, true, "node");
 }
 
+static void step_revoke(struct play *y)
+{
+    char name[80];
+    struct revocations list;
+    revocations_init(&list);
+    for (int64_t i = below(y, 3); i > 0; i--) {
+        snprintf(name, sizeof(name), "%c:%s%s", "utd"[below(y, 3)], user_at(y), below(y, 2) ? "\tdev1" : "");
+        revocations_put(&list, span_of(name), now_ms(y) / 1000 - below(y, 10),
+                        now_ms(y) + below(y, TTL) - 1000);
+    }
+    store_revoke(&y->store, &list, true, &y->pair.command);
+    pair_script(&y->pair, false, "revoke");
+    revocations_finish(&list);
+}
+
 static void step_repair(struct play *y)
 {
     struct span users[3];
@@ -117,7 +132,7 @@ static void step_foreign(struct play *y)
 {
     const char *user = user_at(y);
     struct pair *p = &y->pair;
-    switch (below(y, 16)) {
+    switch (below(y, 18)) {
     case 0:
         pair_words(p, false, "SET presence:user:%s 1 PXAT %lld", user,
                    (long long)(now_ms(y) + below(y, TTL) - 1000));
@@ -142,6 +157,8 @@ static void step_foreign(struct play *y)
                    (long long)(now_ms(y) + below(y, 2 * TTL)), below(y, 2) ? " GT" : "");
         break;
     case 12: pair_words(p, false, "ZADD presence:due XX %lld %s", (long long)now_ms(y), user); break;
+    case 15: pair_words(p, false, "HSET presence:revoked u:%s rubbish", user); break;
+    case 16: pair_words(p, false, below(y, 2) ? "SET presence:revoked text" : "DEL presence:revoked"); break;
     case 13: pair_words(p, false, "HDEL presence:meta:%s status lastSeen", user); break;
     case 14: pair_words(p, false, "DEL presence:epoch presence:log"); break;
     default: pair_words(p, false, "SET presence:nodes text"); break;
@@ -199,7 +216,9 @@ static void step(struct play *y)
         step_node(y);
     else if (dice < 68)
         step_repair(y);
-    else if (dice < 73)
+    else if (dice < 71)
+        step_revoke(y);
+    else if (dice < 74)
         step_read(y);
     else if (dice < 84)
         step_foreign(y);

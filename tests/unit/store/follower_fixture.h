@@ -277,7 +277,7 @@ static inline void answer_node(struct fixture *x, struct span what)
         answer_text(&nodes, name);
         answer_text(&nodes, bytes_span(&json));
     }
-    answer_array(&out, 7);
+    answer_array(&out, 8);
     answer_number(&out, 5000);
     answer_text(&out, epoch);
     answer_text(&out, rev);
@@ -286,6 +286,7 @@ static inline void answer_node(struct fixture *x, struct span what)
     answer_text(&out, SPAN("0"));
     answer_array(&out, 2 * count);
     bytes_append_span(&out, bytes_span(&nodes));
+    answer_number(&out, 0);
     struct redisReply *reply = answer_read(bytes_span(&out));
     assert_int_equal(store_read_node(reply, &node), 0);
     follower_state(&x->follower, &node.state, x->now_ms);

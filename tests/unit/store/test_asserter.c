@@ -144,13 +144,14 @@ static void answer_node(struct fixture *x, struct span what)
     bytes_auto out = BYTES_INIT;
     struct span epoch = span_split(&what, ','), rev = span_split(&what, ',');
 
-    answer_array(&out, 7);
+    answer_array(&out, 8);
     write_state(x, epoch, rev, &out);
     answer_text(&out, SPAN("0"));
     answer_text(&out, SPAN("0"));
     answer_array(&out, 4);
     for (int i = 0; i < 4; i++)
         answer_text(&out, SPAN("{}"));
+    answer_number(&out, 0);
     answer(x, ASSERTER_NODE, &out);
 }
 

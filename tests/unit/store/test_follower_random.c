@@ -229,7 +229,7 @@ static void answer_node(struct world *w, struct bytes *out)
 
     enter_epoch(w);
     w->registered[0] = true;
-    answer_array(out, 7);
+    answer_array(out, 8);
     answer_number(out, w->now_ms);
     answer_text(out, span_of(w->epoch));
     answer_number(out, (int64_t)w->rev);
@@ -245,6 +245,7 @@ static void answer_node(struct world *w, struct bytes *out)
         answer_text(out, span_of(names[i]));
         answer_text(out, bytes_span(&json));
     }
+    answer_number(out, 0);
 }
 
 /* Redis does the next command. */

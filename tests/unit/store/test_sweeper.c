@@ -75,7 +75,7 @@ static void nodes(struct bench *b, const char *epoch, const struct heard *list, 
 {
     char text[2048];
     size_t len =
-        (size_t)snprintf(text, sizeof(text), "*7\r\n:%lld\r\n+%s\r\n+7\r\n:3\r\n+0\r\n:0\r\n*%zu\r\n",
+        (size_t)snprintf(text, sizeof(text), "*8\r\n:%lld\r\n+%s\r\n+7\r\n:3\r\n+0\r\n:0\r\n*%zu\r\n",
                          (long long)b->now_ms + 5000, epoch, 2 * count);
     for (size_t i = 0; i < count; i++) {
         char json[256];
@@ -85,6 +85,7 @@ static void nodes(struct bench *b, const char *epoch, const struct heard *list, 
         len += (size_t)snprintf(text + len, sizeof(text) - len, "+%s\r\n$%zu\r\n%s\r\n", list[i].name,
                                 strlen(json), json);
     }
+    snprintf(text + len, sizeof(text) - len, "+0\r\n");
     struct redisReply *reply = parse(text);
     struct node_answer a;
     assert_int_equal(store_read_node(reply, &a), 0);

@@ -1,0 +1,50 @@
+/* Tokens that are refused before their time: by user, by a user's device, by token id (`jti`, RFC
+ * 7519 4.1.7).
+ *
+ * A revocation covers the tokens issued up to a second, and those that do not say when they were issued, and
+ * is forgotten after a while. Whoever gets a new token comes in again. Times are Redis's. Pure: no I/O, no
+ * clock. */
+#ifndef PRESENCE_REVOCATION_H
+#define PRESENCE_REVOCATION_H
+
+#include "base/map.h"
+#include "presence/identity.h"
+
+#define REVOCATIONS_MAX          10000 /* in force at a time, over all servers */
+#define REVOCATION_TOKEN_ID_MAX  128
+#define REVOCATION_NAME_SIZE_MAX (2 + USER_ID_MAX + 1 + DEVICE_ID_MAX)
+
+/* One that holds a token. */
+struct bearer {
+    struct span user, device; /* device: empty for none */
+    struct span token_id;     /* empty for none */
+    int64_t issued_s;         /* 0: not said */
+};
+
+struct revocation {
+    int64_t issued_s; /* tokens issued until then are refused */
+    int64_t until_ms; /* and the revocation is in force until then */
+    char name[];
+};
+
+struct revocations {
+    struct map by_name;
+};
+
+/* The names that stand in Redis: "u:USER", "d:USER\tDEVICE", "t:TOKEN ID". */
+void revocation_name_user(struct span user, struct bytes *out);
+void revocation_name_device(struct span user, struct span device, struct bytes *out);
+void revocation_name_token(struct span token_id, struct bytes *out);
+
+void revocations_init(struct revocations *r);
+void revocations_finish(struct revocations *r);
+/* Keeps the later of both times where the name is known. False: nothing new, no such name, or there are
+ * REVOCATIONS_MAX. */
+bool revocations_put(struct revocations *r, struct span name, int64_t issued_s, int64_t until_ms);
+bool revocations_refuse(const struct revocations *r, const struct bearer *bearer, int64_t now_ms);
+/* Forgets what is over. */
+void revocations_prune(struct revocations *r, int64_t now_ms);
+/* All in arbitrary order: size_t at = 0; while ((one = revocations_next(&r, &at))) … */
+const struct revocation *revocations_next(const struct revocations *r, size_t *at);
+
+#endif

@@ -126,6 +126,7 @@ void witness_snapshot_end(struct witness *w)
         if (!w->hooks->covers || w->hooks->covers(w->arg, span_of(sight->user)))
             judge_missing(w, sight);
         sight->by_hand = false;
+        sight->rev = w->base_rev; /* another epoch may count from less */
         show(w, sight, false);
     }
 }

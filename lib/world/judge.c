@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UPDATES  "presence:updates"
-#define ARGS_MAX 2048
-#define OP_ARGS  6
+#define UPDATES      "presence:updates"
+#define ARGS_MAX     2048
+#define OP_ARGS      6
+#define RECKONING_MS 250 /* as apply.lua has it */
 
 struct judge judge;
 
@@ -31,7 +32,7 @@ struct written {
     struct list link; /* among its user's */
     bool over;        /* taken over by a later connection of its device, until it beats again */
     bool ended;       /* by its server: nothing of it may come any more */
-    int64_t deadline_ms, opened_ms;
+    int64_t deadline_ms, opened_ms, beat_ms;
     struct published *user;
     char *device;
     char name[];
@@ -245,11 +246,20 @@ static size_t arguments(struct span command, struct span *args)
     return count;
 }
 
+/* It beat behind the other's opening, which came late. */
+static bool came_back(const struct written *w, const struct written *by)
+{
+    struct span name = span_of(w->name), other = span_of(by->name);
+    bool same_server = span_equal(span_split(&name, '/'), span_split(&other, '/'));
+    return w->beat_ms > by->opened_ms + (same_server ? 0 : RECKONING_MS) && w->beat_ms <= redis_now_ms();
+}
+
 static void take_over(const struct written *by)
 {
     for (struct list *at = by->user->sessions.next; at != &by->user->sessions; at = at->next) {
         struct written *w = list_entry(at, struct written, link);
-        w->over |= w != by && *by->device && !strcmp(w->device, by->device) && w->opened_ms <= by->opened_ms;
+        w->over |= w != by && *by->device && !strcmp(w->device, by->device) &&
+                   w->opened_ms <= by->opened_ms && !came_back(w, by);
     }
 }
 
@@ -282,6 +292,7 @@ static void write_session(const struct span *op, char kind, int64_t now_ms)
         judge_fail("session %s of %s beats after its end", w->name, w->user->id);
     w->over = false;
     w->opened_ms = number(opened);
+    w->beat_ms = beat_ms;
     w->deadline_ms = beat_ms + judge.ttl_us / 1000;
     if (kind == 'o') {
         take_over(w);

@@ -18,6 +18,7 @@ local SESSIONS, META, USER = PREFIX .. 'sessions:', PREFIX .. 'meta:', PREFIX ..
 local NOW_TEXT, OLDEST = int(NOW), NOW - TTL
 -- A beat no older than this sets lastSeen without reading it first: where phones of one user overlap it may step back so far.
 local FRESH = NOW - 250
+local RECKONING = 250
 
 -- The courtesy copies, when somebody else deleted or shortened them.
 local function restore(user, s)
@@ -28,9 +29,17 @@ local function restore(user, s)
   end
 end
 
+-- An opening may be late: Redis stood still, or the batch was lost. A session that beat behind it has come back already. Other
+-- servers reckon Redis's time a little otherwise, and a time to come is none.
+local function came_back(s, opened)
+  local own = string.sub(s.name, 1, #NODE + 1) == NODE .. '/'
+  return s.beat > opened + (own and 0 or RECKONING) and s.beat <= NOW
+end
+
 local function take_over(user, session, device, opened)
   for _, s in ipairs(sessions_of(user)) do
-    if s.name ~= session and s.name ~= EXTERNAL and s.device == device and tonumber(s.opened) <= tonumber(opened) then
+    if s.name ~= session and s.name ~= EXTERNAL and s.device == device and tonumber(s.opened) <= opened
+      and not came_back(s, opened) then
       call('HDEL', SESSIONS .. user, s.name)
     end
   end
@@ -56,7 +65,7 @@ local function enter(op, user, s, extra, fresh)
   end
   local alone = call('HLEN', SESSIONS .. user) == 1
   if op == 'o' and s.device ~= '' and not alone then
-    take_over(user, s.name, s.device, s.opened)
+    take_over(user, s.name, s.device, tonumber(s.opened))
   end
   local listed = call('ZSCORE', DUE, user)
   -- Online without a session: somebody deleted them, as an eviction does. Whoever has one of this user says so again.

@@ -4,7 +4,7 @@
  * [role=ROLE] end|grace|drain|force USER [SESSION] [extra=TEXT] [at=MS] sweep · repair USER… · wait MS ·
  * redis COMMAND… (arguments by spaces) · tampered (the witness forgives from here on) node NAME · generation
  * N · holdback MS · gap MS · grace_ms MS · limit N left: the beat lies so far back that the session ends in
- * MS. at: MS relative to now.
+ * MS. at: MS relative to now; opened likewise, where it is negative.
  *
  * What is expected: the outcome letters (of `redis`: the reply's text), then the events, and control messages
  * behind '!', their epoch as EPOCH: "n +alice connected". NULL: anything. */
@@ -46,7 +46,7 @@ static inline void scenario_option(struct store_redis *t, char *word, struct ses
     else if (strcmp(word, "groups") == 0)
         op->groups = span_of(value);
     else if (strcmp(word, "opened") == 0)
-        op->opened_ms = atoll(value);
+        op->opened_ms = (*value == '-' ? store_redis_now(t) : 0) + atoll(value);
     else if (strcmp(word, "extra") == 0)
         op->extra = span_of(value);
     else if (strcmp(word, "metadata") == 0)

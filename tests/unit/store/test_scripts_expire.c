@@ -36,7 +36,7 @@ static const struct scenario scenarios[] = {
      {
          {"open alice n1/1 phone left=25", "n +alice connected"},
          {"wait 30", NULL},
-         {"open alice n2/1 phone opened=2000", "."},
+         {"open alice n2/1 phone opened=-1", "."},
          {"sweep", ""},
      }},
     {"the close of the last living session leaves the passed one to the sweep",

@@ -14,7 +14,7 @@
 struct model_session {
     bool stands; /* as far as the model knows: it may be in the hash */
     int64_t deadline_ms;
-    int64_t opened_ms;
+    int64_t opened_ms, beat_ms;
     int device;
 };
 
@@ -29,7 +29,6 @@ struct model {
     struct witness *w;
     struct rng *rng;
     struct model_user users[USERS];
-    int64_t clock; /* of opened: counts up */
 };
 
 static const char *const session_names[SESSIONS] = {"n1/1", "n1/2", "n2/1"};
@@ -54,7 +53,7 @@ static void plan(struct model *m, struct planned *p, int64_t now)
     p->device = below(m, DEVICES);
     p->op = store_redis_op(kinds[below(m, sizeof(kinds) - 1)], m->users[p->user].name,
                            session_names[p->session], devices[p->device]);
-    p->op.opened_ms = p->op.kind == OP_OPEN ? ++m->clock : m->clock - below(m, 3);
+    p->op.opened_ms = now - below(m, below(m, 2) ? 30 : 600);
     p->op.beat_ms = below(m, 3) ? 0 : now - below(m, TTL + 20);
     if (p->op.kind == OP_BEAT && below(m, 4) == 0)
         p->op.extra = SPAN("{\"battery\":1}");
@@ -75,16 +74,27 @@ static bool stands_any(const struct model_user *u)
     return false;
 }
 
-static char model_live(struct model_user *u, const struct planned *p, int64_t now)
+/* The opening at hand comes late: the other session has beaten since. */
+static bool came_back(const struct model *m, const struct model_user *u, int i, int64_t opened_ms)
+{
+    size_t node = strlen(m->t->store.node);
+    bool own = strncmp(session_names[i], m->t->store.node, node) == 0 && session_names[i][node] == '/';
+    return u->sessions[i].beat_ms > opened_ms + (own ? 0 : 250);
+}
+
+static char model_live(struct model *m, struct model_user *u, const struct planned *p, int64_t now)
 {
     int64_t beat = p->op.beat_ms == 0 || p->op.beat_ms > now ? now : p->op.beat_ms;
     if (beat <= now - TTL)
         return 'l';
-    u->sessions[p->session] = (struct model_session){
-        .stands = true, .deadline_ms = beat + TTL, .opened_ms = p->op.opened_ms, .device = p->device};
+    u->sessions[p->session] = (struct model_session){.stands = true,
+                                                     .deadline_ms = beat + TTL,
+                                                     .opened_ms = p->op.opened_ms,
+                                                     .beat_ms = beat,
+                                                     .device = p->device};
     for (int i = 0; p->op.kind == OP_OPEN && i < SESSIONS; i++)
         if (i != p->session && u->sessions[i].device == p->device &&
-            u->sessions[i].opened_ms <= p->op.opened_ms)
+            u->sessions[i].opened_ms <= p->op.opened_ms && !came_back(m, u, i, p->op.opened_ms))
             u->sessions[i].stands = false;
     if (u->online)
         return '.';
@@ -106,7 +116,7 @@ static char model_say(struct model *m, const struct planned *p, int64_t now)
     switch (p->op.kind) {
     case OP_OPEN:
     case OP_BEAT:
-    case OP_ASSERT: return model_live(u, p, now);
+    case OP_ASSERT: return model_live(m, u, p, now);
     case OP_FORCE_OFFLINE: return u->online ? model_leave(u) : 'm';
     default:
         if (!s->stands)
@@ -116,6 +126,8 @@ static char model_say(struct model *m, const struct planned *p, int64_t now)
         s->stands = false;
         return stands_any(u) ? '.' : model_leave(u);
     }
+    int64_t seen = p->op.beat_ms < now ? p->op.beat_ms : now;
+    s->beat_ms = seen > s->beat_ms ? seen : s->beat_ms;
     int64_t wanted = now + (p->op.kind == OP_GRACE ? m->t->grace_ms : atoll(p->extra));
     if (p->op.kind == OP_GRACE ? wanted < s->deadline_ms : wanted > s->deadline_ms)
         s->deadline_ms = wanted;
@@ -203,7 +215,7 @@ static void run(struct store_redis *t, uint64_t seed)
 {
     struct witness w = {.t = t};
     struct rng rng;
-    struct model m = {.t = t, .w = &w, .rng = &rng, .clock = 1000};
+    struct model m = {.t = t, .w = &w, .rng = &rng};
     print_message("seed %llu\n", (unsigned long long)seed);
     rng_init(&rng, seed);
     store_redis_clear(t);

@@ -52,7 +52,7 @@ static void complain(struct stage *s)
     const struct script_line *line = s->at < s->script.count ? &s->script.lines[s->at] : NULL;
 
     if (line)
-        fprintf(stderr, "%s:%d: %s\n  %s\n", s->file, line->number, line->text, s->why);
+        fprintf(stderr, "%s:%d: %s\n  %s\n", line->file, line->number, line->text, s->why);
     else
         fprintf(stderr, "%s: %s\n", s->file, s->why);
 }

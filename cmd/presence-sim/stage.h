@@ -6,7 +6,9 @@
  * get a fresh SECRET_KEY in their environment, and none of the caller's PRESENCE_…, REDIS_… and JWT_…
  * variables.
  *
+ *   include FILE                the lines of that file
  *   set NAME VALUE              a variable; `--set NAME=VALUE` on the command line wins
+ *   default NAME VALUE          the same, unless it is set already
  *   env NAME VALUE              for all processes started from here on
  *   port NAME...                a free port of 127.0.0.1 into each variable
  *   process NAME [ready=ADDRESS] [KEY=VALUE...] COMMAND [ARGUMENT...]

@@ -13,7 +13,8 @@ static enum outcome play_set(struct stage *s, const struct words *w)
 {
     if (!variable_name_valid(w->items[1]))
         return stage_say(s, OUTCOME_WRONG, "no name: %.100s", w->items[1]);
-    variable_set(s, w->items[1], w->items[2], false);
+    if (strcmp(w->items[0], "default") != 0 || !variable_get(s, w->items[1]))
+        variable_set(s, w->items[1], w->items[2], false);
     return OUTCOME_DONE;
 }
 
@@ -130,18 +131,42 @@ static enum outcome play_rule(struct stage *s, const struct words *w)
 }
 
 static const struct statement statements[] = {
-    {"set", 2, 2, play_set},          {"env", 2, 2, play_env},        {"port", 1, 0, play_port},
-    {"process", 2, 0, play_process},  {"start", 1, 0, play_start},    {"stop", 1, 0, play_stop},
-    {"kill", 1, 0, play_stop},        {"signal", 2, 2, play_signal},  {"run", 1, 0, play_run},
-    {"server", 2, 2, play_server},    {"phone", 1, 0, play_phone},    {"dashboard", 1, 0, play_dashboard},
-    {"connect", 1, 0, play_act},      {"close", 1, 0, play_act},      {"drop", 1, 0, play_act},
-    {"abort", 1, 0, play_act},        {"half-close", 1, 0, play_act}, {"freeze", 1, 0, play_act},
-    {"thaw", 1, 0, play_act},         {"beat", 1, 0, play_act},       {"silent", 1, 0, play_act},
-    {"speak", 1, 0, play_act},        {"forget", 1, 0, play_act},     {"roam", 1, 0, play_roam},
-    {"send", 3, 3, play_send},        {"churn", 2, 0, play_churn},    {"still", 1, 0, play_still},
-    {"wait", 1, 1, play_wait},        {"say", 1, 0, play_say},        {"expect", 2, 0, play_expect},
-    {"never", 2, 2, play_never},      {"allow", 2, 2, play_allow},    {"tolerate", 1, 0, play_tolerate},
-    {"enforce", 1, 0, play_tolerate}, {"rule", 2, 2, play_rule},
+    {"set", 2, 2, play_set},
+    {"default", 2, 2, play_set},
+    {"env", 2, 2, play_env},
+    {"port", 1, 0, play_port},
+    {"process", 2, 0, play_process},
+    {"start", 1, 0, play_start},
+    {"stop", 1, 0, play_stop},
+    {"kill", 1, 0, play_stop},
+    {"signal", 2, 2, play_signal},
+    {"run", 1, 0, play_run},
+    {"server", 2, 2, play_server},
+    {"phone", 1, 0, play_phone},
+    {"dashboard", 1, 0, play_dashboard},
+    {"connect", 1, 0, play_act},
+    {"close", 1, 0, play_act},
+    {"drop", 1, 0, play_act},
+    {"abort", 1, 0, play_act},
+    {"half-close", 1, 0, play_act},
+    {"freeze", 1, 0, play_act},
+    {"thaw", 1, 0, play_act},
+    {"beat", 1, 0, play_act},
+    {"silent", 1, 0, play_act},
+    {"speak", 1, 0, play_act},
+    {"forget", 1, 0, play_act},
+    {"roam", 1, 0, play_roam},
+    {"send", 3, 3, play_send},
+    {"churn", 2, 0, play_churn},
+    {"still", 1, 0, play_still},
+    {"wait", 1, 1, play_wait},
+    {"say", 1, 0, play_say},
+    {"expect", 2, 0, play_expect},
+    {"never", 2, 2, play_never},
+    {"allow", 2, 2, play_allow},
+    {"tolerate", 1, 0, play_tolerate},
+    {"enforce", 1, 0, play_tolerate},
+    {"rule", 2, 2, play_rule},
 };
 
 const struct statement *statement_find(const char *name)

@@ -49,7 +49,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 SCRIPTS := $(filter-out lib/store/scripts/prelude.lua,$(wildcard lib/store/scripts/*.lua))
 PAGES := $(wildcard cmd/presence-api/*.html)
 
-.PHONY: all deps demo check check-all check-unit check-e2e check-san check-hunt check-planted bench fuzz fuzz-run lint format compdb completions install \
+.PHONY: all deps demo check check-all check-unit check-e2e check-san check-hunt check-faults check-planted bench fuzz fuzz-run lint format compdb completions install \
     uninstall dist clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -167,6 +167,13 @@ check-san: ## unit and end-to-end tests under ASan and UBSan
 
 check-hunt: $(BUILD)/bin/presence-sim ## the simulation: seeds that once failed, and a fixed set of others
 	@tests/tools/hunt.sh
+
+build/faults/clock.so: tests/faults/clock.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC $< -o $@
+
+check-faults: all build/faults/clock.so ## real processes under real faults; RUNS=3, FAULTS="redis-empty …" for some
+	@PRESENCE_BIN=$(BUILD)/bin node tests/faults/run.js $(FAULTS)
 
 check-planted: all ## breaks one rule after the other, and sees that the simulation finds each (15 minutes)
 	@node tests/hunt/planted.js

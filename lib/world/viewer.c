@@ -85,6 +85,8 @@ static void take(struct watching *v, enum encoding encoding, struct span text)
     else
         for (size_t i = 0; i < m.state_count; i++)
             take_state(v, &m.states[i]);
+    if (m.rev > v->rev) /* a batch leaves out what came to nothing, and says how far it reaches */
+        v->rev = m.rev;
     client_message_finish(&m);
 }
 

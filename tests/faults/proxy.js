@@ -21,6 +21,8 @@ function pipe(from, to) {
   from.on('close', () => setTimeout(() => to.destroy(), wait));
 }
 
+process.on('SIGTERM', () => process.exit(0));
+
 net.createServer({ allowHalfOpen: true }, (client) => {
   const server = net.connect({ ...place(target), allowHalfOpen: true });
   pipe(client, server);

@@ -50,9 +50,12 @@ static char epoch[64];
 static uint64_t last_rev;
 static struct {
     uint64_t first, last;
-} * ranges;                              /* of the revisions of each epoch */
-static int64_t latest_ms;                /* that Redis's clock ever showed at an event */
-static struct published *gone[ARGS_MAX]; /* who went offline in the command under way */
+} * ranges;               /* of the revisions of each epoch */
+static int64_t latest_ms; /* that Redis's clock ever showed at an event */
+static struct {           /* who went offline in the command under way */
+    struct published *user;
+    char reason[24];
+} gone[ARGS_MAX];
 static size_t gone_count;
 
 static struct span user_key(const void *object)
@@ -191,12 +194,13 @@ static int64_t fresh_us(const struct believed *b)
 
 static void look_for_life(void *arg, const struct believed *b)
 {
-    const struct change *c = arg;
+    size_t i = *(size_t *)arg;
+    const char *user = gone[i].user->id;
     int64_t silent_us = world.now_us - b->heard_us;
-    if (judge.holdback && span_equal(b->user, c->user) && !taken_over(b) && silent_us > fresh_us(b) &&
+    if (judge.holdback && span_equal(b->user, span_of(user)) && !taken_over(b) && silent_us > fresh_us(b) &&
         silent_us < judge.ttl_us - JUDGE_FRESH_US)
-        judge_fail("%.*s is shown offline (%.*s), though a server heard it %.1f s ago", (int)c->user.len,
-                   c->user.data, (int)c->reason.len, c->reason.data, (double)silent_us / 1e6);
+        judge_fail("%s is shown offline (%s), though a server heard it %.1f s ago", user, gone[i].reason,
+                   (double)silent_us / 1e6);
 }
 
 static void on_published(void *arg, struct span channel, struct span payload)
@@ -221,10 +225,9 @@ static void on_published(void *arg, struct span channel, struct span payload)
         judge_fail("%s was seen in the future", p->id);
     p->online = c->online;
     p->lost = false;
-    if (!c->online) {
-        play_each_believed(look_for_life, c);
-        if (gone_count < ARGS_MAX)
-            gone[gone_count++] = p;
+    if (!c->online && gone_count < ARGS_MAX) {
+        gone[gone_count].user = p;
+        span_copy(c->reason, gone[gone_count++].reason, sizeof(gone[0].reason));
     }
     event_finish(&e);
 }
@@ -353,9 +356,11 @@ static void after(void *arg, struct span command, struct span answer)
     struct span text = {apply->text, *apply->len};
     if (count > 4 && (span_equal(args[1], span_of(apply->sha1)) || span_equal(args[1], text)))
         follow_apply(args, count, answer);
+    /* Only now is it known what else the command did: an opening may have taken a session over. */
     for (size_t i = 0; i < gone_count; i++) {
-        if (!gone[i]->online)
-            drop_sessions_of(gone[i], stands);
+        play_each_believed(look_for_life, &i);
+        if (!gone[i].user->online)
+            drop_sessions_of(gone[i].user, stands);
     }
     gone_count = 0;
 }

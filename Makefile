@@ -49,7 +49,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 SCRIPTS := $(filter-out lib/store/scripts/prelude.lua,$(wildcard lib/store/scripts/*.lua))
 PAGES := $(wildcard cmd/presence-api/*.html)
 
-.PHONY: all deps demo check check-all check-unit check-e2e check-san check-hunt check-faults check-planted bench fuzz fuzz-run lint format compdb completions install \
+.PHONY: all deps demo check check-all check-unit check-e2e check-san check-hunt check-faults check-planted soak bench fuzz fuzz-run lint format compdb completions install \
     uninstall dist clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -174,6 +174,9 @@ build/faults/clock.so: tests/faults/clock.c
 
 check-faults: all build/faults/clock.so ## real processes under real faults; RUNS=3, FAULTS="redis-empty …" for some
 	@PRESENCE_BIN=$(BUILD)/bin node tests/faults/run.js $(FAULTS)
+
+soak: all build/faults/clock.so ## churn and random faults for MINUTES (10); memory must not grow
+	@PRESENCE_BIN=$(BUILD)/bin node tests/faults/soak.js
 
 check-planted: all ## breaks one rule after the other, and sees that the simulation finds each (15 minutes)
 	@node tests/hunt/planted.js

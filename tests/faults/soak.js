@@ -1,0 +1,94 @@
+// make soak: an installation under churn and random faults for MINUTES (10), judged all the time like the scenarios of this folder; at
+// its end the memory of those who lived through it is within 2 % of what it was after the first minute.
+//   PHONES=5000 DASHBOARDS=50 SEED=1
+'use strict';
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const ROOT = path.join(__dirname, '..', '..');
+const BIN = path.resolve(ROOT, process.env.PRESENCE_BIN || 'build/bin');
+const setting = (name, fallback) => Number(process.env[name] || fallback);
+const MINUTES = setting('MINUTES', 10), PHONES = setting('PHONES', 5000), DASHBOARDS = setting('DASHBOARDS', 50);
+const SEED = setting('SEED', 1 + Math.floor(Math.random() * 1e6));
+
+// Each leaves the house whole. Who is measured lives through all of them.
+const FAULTS = [
+  ['kill ws1', 'wait 1s', 'start ws1'],
+  ['stop ws1', 'start ws1'],
+  ['kill expiryd1', 'wait 2s', 'start expiryd1'],
+  ['kill redis', 'wait 2s', 'start redis'],
+  ['signal redis STOP', 'wait 5s', 'signal redis CONT'],
+  ['run redis-cli -s $TMP/redis.sock FLUSHALL'],
+  ['run redis-cli -s $TMP/redis.sock SCRIPT FLUSH'],
+  ['run redis-cli -s $TMP/redis.sock CLIENT KILL TYPE normal SKIPME yes'],
+  ['run redis-cli -s $TMP/redis.sock CLIENT KILL TYPE pubsub SKIPME yes'],
+  ['freeze d1 d2 d3', 'wait 5s', 'thaw d1 d2 d3'],
+];
+
+// The same seed makes the same faults (mulberry32).
+function dice(seed) {
+  let state = seed >>> 0;
+  return (bound) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % bound;
+  };
+}
+
+function script() {
+  const below = dice(SEED), lines = ['env PRESENCE_RING_SIZE 256k', 'set TTL 20s', 'include house.inc', `phone p count=${PHONES}`,
+    `dashboard d count=${DASHBOARDS - 10}`, 'dashboard json count=10 encoding=json batch=yes resume=yes', 'rule late 60s', 'connect d* json* p*',
+    'expect p* open within 60s', 'expect everyone agree within 30s', 'churn p* stay=60s away=5s silent=10 roam=20', 'say BEGUN'];
+  // In the first minute everything has happened once that makes memory grow: all phones on one server, all said again.
+  for (const fault of [FAULTS[0], FAULTS[3]]) lines.push(...fault, 'wait 12s');
+  for (let spent = 40; spent < MINUTES * 60; spent += 15) lines.push(...FAULTS[below(FAULTS.length)], 'wait 10s');
+  lines.push('still p*', 'wait 25s', 'expect everyone agree within 30s', 'say SETTLED', 'wait 2s');
+  return lines.join('\n') + '\n';
+}
+
+// Proportional set size in kB, of ws2 and expiryd2.
+function memory(scratch) {
+  const found = {};
+  for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const words = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      const name = ['ws2', 'expiryd2'].find((n) => /presence-\w+$/.test(words[0]) && words.includes(`unix:${scratch}/${n}.sock`));
+      if (name) found[name] = Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
+    } catch (error) {
+      if (error.code !== 'ENOENT' && error.code !== 'ESRCH') throw error;
+    }
+  }
+  return found;
+}
+
+async function main() {
+  const file = path.join(os.tmpdir(), `presence-soak-${process.pid}.scenario`);
+  fs.writeFileSync(file, script().replace('include house.inc', `include ${path.join(__dirname, 'house.inc')}`));
+  console.log(`soak: ${PHONES} phones, ${DASHBOARDS} dashboards, ${MINUTES} minutes, SEED=${SEED}`);
+  const run = spawn(path.join(BIN, 'presence-sim'), ['run', '--quiet', '--verbose', '--seed', String(SEED), '--connect-rate', '2000',
+    '--timeout', `${MINUTES + 8}m`, file], { cwd: ROOT, stdio: ['ignore', 'inherit', 'pipe'] });
+  let scratch, begun, first, last, text = '';
+  run.stderr.on('data', (bytes) => {
+    text += bytes;
+    scratch ||= fs.readdirSync(os.tmpdir()).filter((d) => d.startsWith('presence-sim-')).map((d) => path.join(os.tmpdir(), d))
+      .sort((a, b) => fs.statSync(b).mtimeMs - fs.statSync(a).mtimeMs)[0];
+    if (/^BEGUN$/m.test(text)) begun ||= Date.now();
+    if (/^SETTLED$/m.test(text)) last ||= memory(scratch);
+  });
+  const timer = setInterval(() => { if (begun && !first && Date.now() - begun > 60000) first = memory(scratch); }, 500);
+  const code = await new Promise((resolve) => { run.on('exit', resolve); });
+  clearInterval(timer);
+  fs.rmSync(file);
+  if (code !== 0) console.log(text.slice(-3000));
+  const growth = Object.keys(first || {}).map((name) => [name, first[name], last?.[name], (last?.[name] || Infinity) / first[name] - 1]);
+  for (const [name, before, after, grown] of growth)
+    console.log(`${name}: ${before} kB after the first minute, ${after} kB at the end (${(100 * grown).toFixed(1)} %)`);
+  const good = code === 0 && growth.length === 2 && growth.every(([, , , grown]) => grown <= 0.02);
+  console.log(good ? 'soak: ok' : 'soak: FAILED');
+  process.exitCode = good ? 0 : 1;
+}
+
+main();

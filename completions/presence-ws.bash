@@ -27,6 +27,7 @@ _presence_ws() {
                 *:--max-connections) ((i++)) ;;
                 *:--max-per-user) ((i++)) ;;
                 *:--max-per-address) ((i++)) ;;
+                *:--trusted-proxies) ((i++)) ;;
                 *:--max-byte-rate) ((i++)) ;;
                 *:--jwt-public-key-file) ((i++)) ;;
                 *:--ttl) ((i++)) ;;
@@ -70,6 +71,7 @@ _presence_ws() {
     *:--max-connections) :; return ;;
     *:--max-per-user) :; return ;;
     *:--max-per-address) :; return ;;
+    *:--trusted-proxies) :; return ;;
     *:--max-byte-rate) :; return ;;
     *:--jwt-public-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     *:--ttl) :; return ;;
@@ -93,7 +95,7 @@ _presence_ws() {
     *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --auth --allowed-origins --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-timeout --batch-window --ring-size --max-connections --max-per-user --max-per-address --max-byte-rate --jwt-public-key-file --jwt-require-exp --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --log-level --config --check-config --help --version --completions'
+        flags=' --listen --reuseport --auth --allowed-origins --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-timeout --batch-window --ring-size --max-connections --max-per-user --max-per-address --trusted-proxies --max-byte-rate --jwt-public-key-file --jwt-require-exp --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --log-level --config --check-config --help --version --completions'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

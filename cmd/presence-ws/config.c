@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "net/listener.h"
+#include "net/proxies.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -121,7 +122,15 @@ static const struct setting rows[] = {
      .fallback = "0",
      .min = 0,
      .max = 10000000,
-     .help = "connections from one address; 0: any number (behind a proxy)"},
+     .help = "connections from one address, and as many that have not sent their request; 0: any number"},
+    {.flag = "trusted-proxies",
+     .env = "PRESENCE_TRUSTED_PROXIES",
+     .type = SETTING_TEXT,
+     .offset = AT(trusted_proxies),
+     .choices = "<address>",
+     .repeat = true,
+     .help = "proxies whose X-Forwarded-For names the client: addresses, networks as 10.0.0.0/8, unix "
+             "(default: none)"},
     {.flag = "max-byte-rate",
      .env = "PRESENCE_MAX_BYTE_RATE",
      .type = SETTING_SIZE,
@@ -145,6 +154,17 @@ const struct program_info program = {
     .tables = tables,
     .table_count = sizeof(tables) / sizeof(tables[0]),
 };
+
+static int check_proxies(const struct config *c, struct settings_error *error)
+{
+    struct span wrong;
+    if (proxies_check(c->trusted_proxies, &wrong) == 0)
+        return 0;
+    snprintf(error->text, sizeof(error->text),
+             "PRESENCE_TRUSTED_PROXIES: '%.*s' is no address, no network as 10.0.0.0/8, and not unix",
+             wrong.len < 60 ? (int)wrong.len : 60, wrong.data);
+    return -1;
+}
 
 static int check_auth(const struct config *c, const struct listen_set *set, struct settings_error *error)
 {
@@ -177,7 +197,8 @@ int config_check(void *config, struct settings_error *error)
         snprintf(error->text, sizeof(error->text), "PRESENCE_WS_LISTEN: %s", text);
         return -1;
     }
-    if (policy_check(&c->policy, error) < 0 || redis_config_resolve(&c->redis, error) < 0)
+    if (check_proxies(c, error) < 0 || policy_check(&c->policy, error) < 0 ||
+        redis_config_resolve(&c->redis, error) < 0)
         return -1;
     return check_auth(c, &set, error);
 }

@@ -15,6 +15,7 @@ struct config {
     bool reuseport;
     int auth;              /* PRESENCE_AUTH: enum auth_mode */
     char *allowed_origins; /* PRESENCE_ALLOWED_ORIGINS */
+    char *trusted_proxies; /* PRESENCE_TRUSTED_PROXIES; NULL: none */
     bool refresh_on_pong;  /* PRESENCE_REFRESH_ON_PONG */
     int64_t ping_interval_ms, pong_timeout_ms, stuck_timeout_ms, head_timeout_ms, drain_timeout_ms;
     int64_t batch_window_ms; /* PRESENCE_BATCH_WINDOW */

@@ -108,6 +108,8 @@ static void start_gate(struct server *s)
         .allowed_origins = s->config.allowed_origins,
         .head_timeout_ms = s->config.head_timeout_ms,
         .pending_max = PENDING_MAX,
+        .pending_per_address = (size_t)s->config.max_per_address,
+        .trusted_proxies = s->config.trusted_proxies,
         .upgrades = true,
         .revoked = client_revoked,
         .revoked_arg = s,

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "net/gate_reply.h"
 #include "net/gate_request.h"
+#include "net/proxies.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -268,12 +269,28 @@ static void serve_upgrade(struct guest *g, struct span data, const struct gate_h
     token_finish(&request.token);
 }
 
+/* From here on the peer is whom the request came from. */
+static void take_client(struct guest *g, const struct gate_head *head)
+{
+    struct span forwarded[sizeof(head->headers) / sizeof(head->headers[0])];
+    char peer[INET6_ADDRSTRLEN];
+    size_t count = 0;
+
+    for (size_t i = 0; i < head->header_count; i++)
+        if (span_equal_nocase(head->headers[i].name, SPAN("x-forwarded-for")))
+            forwarded[count++] = head->headers[i].value;
+    if (span_copy(proxies_client(g->gate->config.trusted_proxies, span_of(g->peer), forwarded, count), peer,
+                  sizeof(peer)) == 0)
+        memcpy(g->peer, peer, sizeof(peer));
+}
+
 static void guest_serve(struct guest *g, struct span data, const struct gate_head *head)
 {
     struct gate_answer answer;
     enum gate_kind kind;
 
     guest_unlist(g);
+    take_client(g, head);
     if (gate_request_kind(&g->gate->config, head, &kind, &answer))
         guest_refuse(g, &answer);
     else if (kind == GATE_PLAIN)
@@ -386,6 +403,28 @@ static void drop_oldest(struct gate *gate)
     guest_refuse(list_entry(gate->waiting.next, struct guest, link), &answer);
 }
 
+/* Only while the setting is on: a walk for each arrival. */
+static bool crowds(const struct gate *gate, const char *peer)
+{
+    size_t count = 0;
+
+    if (gate->config.pending_per_address == 0 || proxies_trust(gate->config.trusted_proxies, span_of(peer)))
+        return false;
+    for (struct list *at = gate->waiting.next; at != &gate->waiting; at = at->next)
+        count += strcmp(list_entry(at, struct guest, link)->peer, peer) == 0;
+    return count > gate->config.pending_per_address;
+}
+
+static void drop_crowding(struct guest *g)
+{
+    struct gate_answer answer;
+
+    gate_answer_set(&answer, 429, "quota",
+                    "Too many connections from this address have not sent their request");
+    answer.retry_after_s = 30;
+    guest_refuse(g, &answer);
+}
+
 void gate_accept(struct gate *gate, int fd, const char *peer)
 {
     struct guest *g = mem_zalloc(sizeof(*g));
@@ -397,7 +436,10 @@ void gate_accept(struct gate *gate, int fd, const char *peer)
         g->peer[0] = '\0';
     list_append(&gate->waiting, &g->link);
     gate->waiting_count++;
-    guest_read(g);
+    if (crowds(gate, g->peer))
+        drop_crowding(g);
+    else
+        guest_read(g);
     if (gate->waiting_count > gate->config.pending_max)
         drop_oldest(gate);
     gate_tick(gate);

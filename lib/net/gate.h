@@ -21,7 +21,10 @@ struct gate_config {
     const char *allowed_origins;   /* borrowed; see origin.h */
     int64_t head_timeout_ms;       /* from accept to the whole head; 10 s */
     size_t pending_max; /* connections that have not sent their head; more: the oldest is dropped with 503 */
-    bool upgrades;      /* false: only the plain paths below; everything else is 404 */
+    size_t pending_per_address;  /* of those of one address; more: dropped with 429; 0: any number */
+    const char *trusted_proxies; /* borrowed; see proxies.h: their connections are bounded by pending_max
+                                    only, and who they speak for is in X-Forwarded-For */
+    bool upgrades;               /* false: only the plain paths below; everything else is 404 */
     /* Whether a token that is right was revoked. NULL: none is. */
     bool (*revoked)(void *arg, const struct token *token, struct span device);
     void *revoked_arg;
@@ -31,7 +34,7 @@ struct gate_config {
 struct gate_request {
     struct token token; /* the callee may take it over by zeroing it */
     struct span device; /* valid device id; empty: none was given */
-    const char *peer;
+    const char *peer;   /* the client's address, also behind a trusted proxy; "unix" */
     enum encoding encoding;
     bool speaks_v1; /* offered presence.v1.*: gets a HELLO */
     bool has_groups, has_users, has_since;

@@ -211,8 +211,9 @@ static void take_regroup(struct follower *f, struct span payload)
         return;
     struct roster_user *u = roster_get(&f->roster, control.user);
     bool ours = span_equal(control.cmd, SPAN("groups")) && control.db == f->store->db;
-    /* A change before it is still to come, and would undo it. */
-    f->claims_missed |= ours && f->roster.rev < f->store_rev;
+    /* A change before it, or the page with the user, is still to come, and would undo it. */
+    bool to_come = f->roster.rev < f->store_rev || (!u && f->roster.loading);
+    f->claims_missed |= ours && to_come;
     if (ours && u) {
         bytes_auto before = BYTES_INIT;
         bytes_append_span(&before, roster_user_groups(u));

@@ -303,3 +303,35 @@ scenario('503: viewers while presence is not known, everybody during a restart',
     assert.equal(answer.headers['retry-after'], '1');
     assert.deepEqual(await fresh.exited, { code: 0, signal: null });
   });
+
+scenario('behind a trusted proxy the client is whom it names; those who say nothing are bounded by address', { servers: 0, env: DEBUG }, async (s) => {
+  const behind = await s.startServer({ PRESENCE_MAX_PER_ADDRESS: '1', PRESENCE_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8' });
+  const token = (user) => s.token(user, 'mobile');
+  const from = (user, chain) => head({ token: token(user), device_id: 'd', 'X-Forwarded-For': chain });
+  const first = new Raw(behind);
+  first.write(from('user1', '6.6.6.6, 8.8.8.8, 10.0.0.7'));
+  assert.equal((await first.response()).status, 101);
+  await until(() => /client_connected.*user1.*peer=8\.8\.8\.8/.test(behind.output), 'the log names the client');
+  refused('the same client', await ask(behind, from('user2', '8.8.8.8')), 429, /this address/);
+  refused('by whatever it says of itself', await ask(behind, from('user2', '1.2.3.4, 8.8.8.8')), 429, /this address/);
+  assert.equal((await ask(behind, from('user3', '8.8.4.4'))).status, 101);
+  const stranger = { port: behind.port, localAddress: '127.0.0.9' };
+  assert.equal((await ask(stranger, from('user4', '8.8.8.8'))).status, 101, 'nobody else is believed');
+  await until(() => /user4.*peer=127\.0\.0\.9/.test(behind.output), 'nor in the log');
+
+  const silent = [new Raw(stranger), new Raw(stranger)];
+  await until(() => silent.some((raw) => raw.ended || raw.bytes.length > 0), 'the second is dropped');
+  const dropped = silent.find((raw) => raw.ended || raw.bytes.length > 0), other = silent.find((raw) => raw !== dropped);
+  const said = await dropped.response();
+  assert.equal(said.status, 429);
+  assert.match(said.json.error, /have not sent their request/);
+  assert.ok(!other.ended);
+  const proxied = [1, 2, 3].map(() => new Raw(behind));
+  await Promise.all(proxied.map((raw) => raw.opened));
+  assert.equal((await ask(behind, from('user5', '8.8.5.5'))).status, 101, 'a proxy may have many');
+  assert.ok(proxied.every((raw) => !raw.ended));
+  for (const raw of [first, ...silent, ...proxied]) raw.terminate();
+  const wrong = s.start(path.join(BIN, 'presence-ws'), [], { PRESENCE_TRUSTED_PROXIES: '127.0.0.1,localhost' });
+  await wrong.exited;
+  assert.match(wrong.output, /PRESENCE_TRUSTED_PROXIES: 'localhost' is no address/);
+});

@@ -137,6 +137,9 @@ static void test_stories(void **state)
         {"claims before a change that is still to come are read again",
          "con sub want load=X,5,0,a1 hold=x set= pub=X,7+c groups=c,x log=X,6+b,7+c load=X,7,0,a1,b6,c7(x)",
          "load:0 r5 ! set:g.x.u ! set:g.x.u log:6 ctl +b6 +c7 load:0 ~c(>x,) r8 ! = abc"},
+        {"claims before the first page that has the user are read again",
+         "con sub want groups=a,x load=X,5,0,a1 hold=x set= @1050 load=X,5,0,a1(x)",
+         "load:0 ctl r5 ! set:g.x.u ! set:g.x.u load:0 ~a(>x,) r6 ! = a"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -57,7 +57,7 @@ scenario('Redis as in the example: what its user may do is enough', { servers: 0
   for (const request of ['users/user1', 'online', 'count', 'groups/7'])
     assert.equal((await fetch(`${s.api.url}/api/presence/${request}`)).status, 200, request);
   for (const command of [['status', 'user1'], ['list'], ['count'], ['sessions', 'user1'], ['why', 'user1'], ['metrics'], ['doctor'],
-    ['online', 'user9'], ['offline', 'user9'], ['heartbeat', 'user9'], ['kick', 'user9'], ['repair'],
+    ['online', 'user9'], ['offline', 'user9'], ['heartbeat', 'user9'], ['kick', 'user9'], ['kick', 'user9', '--revoke'], ['repair'],
     ['wait', 'user2', 'offline', '--timeout', '5s'], ['publish', 'user9', 'online']]) {
     const done = await s.ctl(...command);
     assert.ok(done.code < 2, `${command.join(' ')}: ${done.code} ${done.stderr}`);

@@ -56,6 +56,7 @@ demo() {
 
 check() {
     want libcmocka-dev 'unit tests'
+    want_command stunnel stunnel4 'TLS to Redis, tested end to end'
     want_command node nodejs 'clients of the end-to-end tests'
     want_command npm npm 'installs those clients'
     want chromium 'the page, and new WebSocket() of a browser'

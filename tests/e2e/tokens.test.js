@@ -4,7 +4,7 @@ const assert = require('node:assert');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { scenario, SECRET } = require('./lib/stack');
+const { scenario, SECRET, until } = require('./lib/stack');
 const { ask, head } = require('./lib/raw');
 const { forge, hmac, keyPair } = require('./lib/tokens');
 const { leavesNothing } = require('./lib/server');
@@ -173,4 +173,34 @@ scenario('public keys: each serves its own algorithm, and no secret', { servers:
     assert.equal(response.status, status, `row ${i}: ${response.body}`);
     if (error) assert.match(response.json.error, error, `row ${i}`);
   }
+});
+
+scenario('keys rotate by kid, without a restart and without closing anybody', { servers: 0, env: DEBUG }, async (s) => {
+  const [before, after] = [keyPair('ec'), keyPair('ec')];
+  const file = path.join(s.dir, 'keys.json');
+  const publish = (...keys) => fs.writeFileSync(file, JSON.stringify({ keys: keys.map(([kid, key]) => ({ ...key.jwk, kid })) }));
+  const signed = (kid, key, uid) => forge({ alg: key.alg, kid }, { uid }, key.sign);
+  const [old, fresh] = [signed('2025', before, 'user1'), signed('2026', after, 'user2')];
+  for (const token of [old, fresh]) s.tokens.add(token);
+  publish(['2025', before]);
+  const server = await s.startServer({ SECRET_KEY: undefined, JWT_PUBLIC_KEY_FILE: file });
+  const reload = async () => {
+    const count = server.output.split('reloaded').length;
+    server.signal('SIGHUP');
+    await until(() => server.output.split('reloaded').length > count, 'the keys are read again');
+  };
+  const first = await enter(s, server, { token: old, device_id: 'd' });
+  refused('a key to come', await ask(server, head({ token: fresh })), 401, /unknown key/);
+  publish(['2025', before], ['2026', after]);
+  await reload();
+  for (const token of [old, fresh]) assert.equal((await ask(server, head({ token }))).status, 101);
+  publish(['2026', after]);
+  await reload();
+  refused('a key that is gone', await ask(server, head({ token: old })), 401, /unknown key/);
+  assert.equal((await ask(server, head({ token: fresh }))).status, 101);
+  fs.writeFileSync(file, '{"keys":');
+  server.signal('SIGHUP');
+  await until(() => /reload_failed.*JWT_PUBLIC_KEY_FILE/.test(server.output), 'a broken file is told');
+  assert.equal((await ask(server, head({ token: fresh }))).status, 101, 'and the keys of before stay');
+  assert.ok(!first.ended, 'who is in stays in');
 });

@@ -57,6 +57,9 @@ static void try_url(const char *text)
     if (redis_url_apply(&config, &error) < 0)
         need(error.text[0] != '\0');
     free(config.url);
+    free(config.host);
+    free(config.username);
+    free(config.password);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -49,7 +49,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 SCRIPTS := $(filter-out lib/store/scripts/prelude.lua,$(wildcard lib/store/scripts/*.lua))
 PAGES := $(wildcard cmd/presence-api/*.html)
 
-.PHONY: all deps demo check check-all check-unit check-e2e check-san check-hunt check-faults check-planted soak bench fuzz fuzz-run lint format compdb completions install \
+.PHONY: all deps demo check check-all check-unit check-e2e check-san check-hunt check-tsan check-valgrind check-faults check-planted soak bench fuzz fuzz-run lint format compdb completions install \
     uninstall dist clean help
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -165,6 +165,15 @@ check-e2e: all tests/node_modules/.package-lock.json ## the real programs agains
 check-san: ## unit and end-to-end tests under ASan and UBSan
 	@$(MAKE) --no-print-directory SAN=address,undefined check-unit check-e2e
 
+check-tsan: ## presence-api's threads under ThreadSanitizer
+	@PRESENCE_PATIENCE=4 $(MAKE) --no-print-directory SAN=thread E2E=tests/e2e/api.test.js check-e2e
+
+check-valgrind: all ## the end-to-end tests with every program of ours under valgrind (it must be installed)
+	@mkdir -p build/valgrind/bin
+	@for p in $(PROGRAMS); do printf '#!/bin/sh\nexec valgrind -q --leak-check=full --show-leak-kinds=definite %s "$$@"\n' \
+	    "$(CURDIR)/$(BUILD)/bin/$$p" > build/valgrind/bin/$$p; chmod +x build/valgrind/bin/$$p; done
+	@PRESENCE_PATIENCE=8 PRESENCE_BIN=build/valgrind/bin PRESENCE_SANITIZED=valgrind node --test --test-concurrency=3 $(E2E)
+
 check-hunt: $(BUILD)/bin/presence-sim ## the simulation: seeds that once failed, and a fixed set of others
 	@tests/tools/hunt.sh
 
@@ -172,7 +181,7 @@ build/faults/clock.so: tests/faults/clock.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC $< -o $@
 
-check-faults: all build/faults/clock.so ## real processes under real faults; RUNS=3, FAULTS="redis-empty …" for some
+check-faults: all build/faults/clock.so tests/node_modules/.package-lock.json ## real processes under real faults; RUNS=3, FAULTS="redis-empty …" for some
 	@PRESENCE_BIN=$(BUILD)/bin node tests/faults/run.js $(FAULTS)
 
 soak: all build/faults/clock.so ## churn and random faults for MINUTES (10); memory must not grow

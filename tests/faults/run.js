@@ -1,8 +1,9 @@
 // Real processes under real faults: plays the scenarios of this folder with presence-sim run, whose checker judges every dashboard all the
 // time, keeps each run's history (JSON lines), and says how long each recovery took.
-//   node run.js [NAME...]      RUNS=3: so many times; PRESENCE_PATIENCE=3: on a slow machine; HISTORY=DIR keeps the histories there
+//   node run.js [NAME...]      RUNS=3: so many times; JOBS=4 at a time, but for crowds, which play alone; PRESENCE_PATIENCE=3: on a slow
+//                              machine; HISTORY=DIR keeps the histories there
 'use strict';
-const { spawnSync } = require('node:child_process');
+const { execFile } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -31,31 +32,41 @@ function recovery(history) {
   return undefined;
 }
 
-function play(name) {
-  const file = path.join(__dirname, `${name}.scenario`);
-  const options = /^# options: (.*)$/m.exec(fs.readFileSync(file, 'utf8'));
+const fileOf = (name) => path.join(__dirname, `${name}.scenario`);
+// Those with a crowd need both cores.
+const isCrowd = (name) => /^# crowd/m.test(fs.readFileSync(fileOf(name), 'utf8'));
+
+async function play(name) {
+  const file = fileOf(name), options = /^# options: (.*)$/m.exec(fs.readFileSync(file, 'utf8'));
   const history = path.join(HISTORY, `${name}.jsonl`);
   const args = ['run', '--quiet', '--json', '--timeout', '4m', '--history', history, ...(options ? options[1].split(' ') : []),
     path.relative(ROOT, file)];
-  const ran = spawnSync(path.join(BIN, 'presence-sim'), args, { cwd: ROOT, encoding: 'utf8' });
-  if (ran.status !== 0) return { name, failed: `exit ${ran.status ?? ran.signal}\n${ran.stdout}${ran.stderr}` };
-  return { name, recovery: recovery(history), ...JSON.parse(ran.stdout) };
+  return new Promise((resolve) => {
+    execFile(path.join(BIN, 'presence-sim'), args, { cwd: ROOT }, (error, stdout, stderr) => {
+      if (error) resolve({ name, failed: `exit ${error.code ?? error.signal}\n${stdout}${stderr}` });
+      else resolve({ name, recovery: recovery(history), ...JSON.parse(stdout) });
+    });
+  });
 }
 
-function main() {
+async function main() {
   const failures = [], times = {};
-  for (let run = 1, runs = Number(process.env.RUNS || 1); run <= runs; run++)
-    for (const name of scenarios(process.argv.slice(2))) {
-      const result = play(name);
-      if (result.failed) {
-        failures.push(name);
-        console.log(`FAILED ${name}: ${result.failed}`);
-        continue;
-      }
-      (times[name] ||= []).push(result.recovery);
-      const took = result.recovery === undefined ? '' : `, recovered in ${result.recovery} ms`;
-      console.log(`ok ${name}: ${result.changes} changes and ${result.snapshots} snapshots judged, ${result.seconds.toFixed(0)} s${took}`);
+  const report = (result) => {
+    if (result.failed) {
+      failures.push(result.name);
+      console.log(`FAILED ${result.name}: ${result.failed}`);
+      return;
     }
+    (times[result.name] ||= []).push(result.recovery);
+    const took = result.recovery === undefined ? '' : `, recovered in ${result.recovery} ms`;
+    console.log(`ok ${result.name}: ${result.changes} changes and ${result.snapshots} snapshots judged, ${result.seconds.toFixed(0)} s${took}`);
+  };
+  const inTurn = async (queue) => { while (queue.length) report(await play(queue.shift())); };
+  for (let run = 1, runs = Number(process.env.RUNS || 1); run <= runs; run++) {
+    const names = scenarios(process.argv.slice(2)), together = names.filter((name) => !isCrowd(name));
+    await Promise.all(Array.from({ length: Number(process.env.JOBS || 4) }, () => inTurn(together)));
+    await inTurn(names.filter(isCrowd));
+  }
   for (const [name, list] of Object.entries(times)) if (list.length > 1) console.log(`${name}: ${list.join(' ')} ms`);
   if (!process.env.HISTORY) fs.rmSync(HISTORY, { recursive: true });
   console.log(`faults: ${Object.keys(times).length} scenarios, ${failures.length} failures`);

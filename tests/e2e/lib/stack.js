@@ -155,7 +155,7 @@ class Stack {
   }
 
   crashed() {
-    return this.processes.find((p) => /ERROR: \w+Sanitizer|runtime error:|Assertion .* failed/.test(p.output));
+    return this.processes.find((p) => /(ERROR|WARNING): \w+Sanitizer|runtime error:|Assertion .* failed|^==\d+== (Invalid|Conditional|Use of|Syscall|Mismatched|[\d,]+ bytes .* lost)/m.test(p.output));
   }
 }
 

@@ -1,5 +1,6 @@
-/* A wall clock of one's own: loaded with LD_PRELOAD, it adds to CLOCK_REALTIME the seconds that stand in the file WALL_CLOCK,
- * which may change at any time. The monotonic clock stays true, as on a machine whose clock is set. */
+/* A wall clock of one's own: loaded with LD_PRELOAD, it adds to CLOCK_REALTIME the seconds that stand in the
+ * file WALL_CLOCK, which may change at any time. The monotonic clock stays true, as on a machine whose clock
+ * is set. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

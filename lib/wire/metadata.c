@@ -68,7 +68,8 @@ static void write_scalar(const struct cursor_value *v, struct bytes *out)
     switch (v->kind) {
     case CURSOR_BOOL: bytes_append_text(out, v->number ? "true" : "false"); return;
     case CURSOR_INT: bytes_append_i64(out, v->number); return;
-    case CURSOR_UINT64: bytes_append_u64(out, (uint64_t)v->number); return;
+    /* Above what readers of JSON take for an integer. */
+    case CURSOR_UINT64: bytes_printf(out, "%.*g", REAL_DIGITS, (double)(uint64_t)v->number); return;
     case CURSOR_STR: bytes_append_json(out, v->text); return;
     case CURSOR_FLOAT:
         if (isfinite(v->real)) {

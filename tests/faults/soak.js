@@ -1,6 +1,6 @@
 // make soak: an installation under churn and random faults for MINUTES (10), judged all the time like the scenarios of this folder; at
 // its end the memory of those who lived through it is within 2 % of what it was after the first minute.
-//   PHONES=5000 DASHBOARDS=50 SEED=1
+//   PHONES=5000 DASHBOARDS=50 SEED=1 HISTORY=FILE
 'use strict';
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
@@ -69,7 +69,8 @@ async function main() {
   fs.writeFileSync(file, script().replace('include house.inc', `include ${path.join(__dirname, 'house.inc')}`));
   console.log(`soak: ${PHONES} phones, ${DASHBOARDS} dashboards, ${MINUTES} minutes, SEED=${SEED}`);
   const run = spawn(path.join(BIN, 'presence-sim'), ['run', '--quiet', '--verbose', '--seed', String(SEED), '--connect-rate', '2000',
-    '--timeout', `${MINUTES + 8}m`, file], { cwd: ROOT, stdio: ['ignore', 'inherit', 'pipe'] });
+    '--timeout', `${MINUTES + 8}m`, ...(process.env.HISTORY ? ['--history', process.env.HISTORY] : []), file],
+  { cwd: ROOT, stdio: ['ignore', 'inherit', 'pipe'] });
   let scratch, begun, first, last, text = '';
   run.stderr.on('data', (bytes) => {
     text += bytes;

@@ -97,7 +97,7 @@ static void test_accepted(void **state)
               "c\xd4\0\0\xa1"
               "d\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xa1\"\xa2\x01\xff"),
          SPAN("u"), 0,
-         SPAN("{\"a\":null,\"b\":null,\"c\":null,\"d\":18446744073709551615,\"\\\"\":"
+         SPAN("{\"a\":null,\"b\":null,\"c\":null,\"d\":1.84467440737096e+19,\"\\\"\":"
               "\"\\u0001\xef\xbf\xbd\"}")},
         {"16 levels", MSGPACK,
          SPAN("\x95\0\x1e\xa1u\0\x81\xa8metadata\x81\xa1"

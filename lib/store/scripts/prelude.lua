@@ -85,7 +85,7 @@ local function session_parse(name, value)
   }
 end
 
--- All sessions of a user, and the one with the last deadline.
+-- All sessions of a user, and the one with the last deadline; of several the first by name, since a hash has no order.
 local function sessions_of(user)
   local flat = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
   local list, last = {}, nil
@@ -95,7 +95,7 @@ local function sessions_of(user)
   for i = 1, #flat, 2 do
     local s = session_parse(flat[i], flat[i + 1])
     list[#list + 1] = s
-    if not last or s.deadline > last.deadline then
+    if not last or s.deadline > last.deadline or (s.deadline == last.deadline and s.name < last.name) then
       last = s
     end
   end

@@ -29,7 +29,7 @@ step 'sanitizer build and unit tests' make --no-print-directory -j "$jobs" SAN=a
 step 'end-to-end tests under sanitizers' env PRESENCE_PATIENCE=4 make --no-print-directory SAN=address,undefined check-e2e
 step 'completions' tests/tools/completions.sh --check build/bin
 step 'settings in the README' tests/tools/settings.sh --check
-[ -z "${PRESENCE_FULL:-}" ] || step 'faults' env PRESENCE_PATIENCE=3 make --no-print-directory check-faults
+[ -z "${PRESENCE_FULL:-}" ] || step 'faults' env PRESENCE_PATIENCE=4 JOBS=3 make --no-print-directory check-faults
 step 'demo' env DEMO_SECONDS=20 make --no-print-directory demo
 echo "make check: $((SECONDS - start)) s"
 echo "$passed passed, $failed failed"

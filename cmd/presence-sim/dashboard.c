@@ -222,6 +222,8 @@ static void on_snapshot(struct dashboard *d, const struct client_message *m)
     recorder_number(r, "rev", (int64_t)m->rev);
     recorder_number(r, "timestamp", m->timestamp_ms);
     recorder_end(r);
+    if (!span_equal(m->epoch, span_of(d->epoch)))
+        witness_epoch(&d->witness);
     witness_snapshot_begin(&d->witness, m->rev, m->timestamp_ms);
     for (size_t i = 0; i < m->state_count; i++)
         witness_snapshot_user(&d->witness, m->states[i].user, m->states[i].online);

@@ -75,6 +75,14 @@ static void show(struct witness *w, struct sight *sight, bool online)
         w->hooks->shown(w->arg, sight);
 }
 
+void witness_epoch(struct witness *w)
+{
+    struct sight *sight;
+    for (size_t at = 0; (sight = map_next(&w->sights, &at));)
+        sight->rev = 0;
+    w->base_rev = 0;
+}
+
 void witness_snapshot_begin(struct witness *w, uint64_t rev, int64_t timestamp_ms)
 {
     w->snapshots++;
@@ -126,7 +134,6 @@ void witness_snapshot_end(struct witness *w)
         if (!w->hooks->covers || w->hooks->covers(w->arg, span_of(sight->user)))
             judge_missing(w, sight);
         sight->by_hand = false;
-        sight->rev = w->base_rev; /* another epoch may count from less */
         show(w, sight, false);
     }
 }

@@ -64,6 +64,8 @@ void witness_init(struct witness *w, struct truth *truth, const struct witness_h
                   int64_t late_ms);
 void witness_finish(struct witness *w);
 
+/* The next snapshot is of another epoch, whose revisions may begin lower. */
+void witness_epoch(struct witness *w);
 /* A snapshot replaces the view: begin, each user, end. */
 void witness_snapshot_begin(struct witness *w, uint64_t rev, int64_t timestamp_ms);
 void witness_snapshot_user(struct witness *w, struct span user, bool online);

@@ -64,6 +64,8 @@ static void take_snapshot(struct watching *v, const struct client_message *m)
 {
     world_tell("viewer %s gets a snapshot of %zu at revision %llu", v->name, m->state_count,
                (unsigned long long)m->rev);
+    if (!span_equal(m->epoch, span_of(v->epoch)))
+        witness_epoch(&v->witness);
     witness_snapshot_begin(&v->witness, m->rev, m->timestamp_ms);
     for (size_t i = 0; i < m->state_count; i++)
         witness_snapshot_user(&v->witness, m->states[i].user, m->states[i].online);

@@ -47,7 +47,7 @@ function script() {
     'expect p* open within 60s', 'expect everyone agree within 30s'];
   const churn = 'churn p* stay=60s away=5s silent=10 roam=20';
   // Both times all phones are on ws2, and all that makes memory grow has happened: many connections, all of them said again.
-  const measure = (word) => lines.push('still p*', 'connect p*', 'speak p*', 'forget p*', 'stop ws1', 'expect p* open within 60s',
+  const measure = (word) => lines.push('still p*', 'wait 2s', 'connect p*', 'speak p*', 'forget p*', 'stop ws1', 'expect p* open within 60s',
     'wait 25s', 'expect everyone agree within 30s', `say ${word}`, 'wait 3s', 'start ws1', churn);
   lines.push(churn, ...FAULTS[3], 'wait 12s');
   measure('BEGUN');

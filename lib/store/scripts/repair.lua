@@ -117,6 +117,10 @@ local function mend(user)
   local listed = tonumber(call('ZSCORE', DUE, user) or nil)
   list, last = sessions_of(user)
   if left ~= -2 and left ~= 0 and (not last or NOW + left > last.deadline + SLACK) then
+    -- Online without a session: an eviction may have taken one of ours, and whoever has it says so again.
+    if listed and not last then
+      call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
+    end
     return adopt(user, left, listed)
   end
   if listed and last then

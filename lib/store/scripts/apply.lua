@@ -70,7 +70,7 @@ local function enter(op, user, s, extra, fresh)
   local listed = call('ZSCORE', DUE, user)
   -- Online without a session: somebody deleted them, as an eviction does. Whoever has one of this user says so again.
   if listed and alone and fresh then
-    call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
+    ask_for_sessions(user)
   end
   if listed then
     join(user, s)

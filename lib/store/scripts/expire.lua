@@ -51,12 +51,12 @@ local function key_deadline(user)
 end
 
 -- Somebody deleted the sessions of a user who is online, as an eviction does: whoever has one says so again before it is judged.
-local function ask_for_sessions(user)
+local function wait_for_sessions(user)
   local device = pcall_redis('HGET', PREFIX .. 'meta:' .. user, 'deviceId')
   call('HSET', PREFIX .. 'sessions:' .. user, LOST,
     session_value(NOW + HOLDBACK, 0, '0', '', '', type(device) == 'string' and device or ''))
   call('ZADD', DUE, int(NOW + HOLDBACK), user)
-  call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
+  ask_for_sessions(user)
 end
 
 -- nil while the user lives, else the ms since the last deadline.
@@ -64,7 +64,7 @@ local function judge(user, score)
   local list, last = sessions_of(user)
   local deadline = last and last.deadline or math.max(score, key_deadline(user))
   if not last and passed(deadline) and HOLDBACK > 0 and key_is(PREFIX .. 'sessions:' .. user, 'hash') then
-    ask_for_sessions(user)
+    wait_for_sessions(user)
     return nil
   end
   if passed(deadline) then

@@ -201,6 +201,11 @@ local function settle(user)
   end
 end
 
+-- Somebody deleted sessions of a user who is online, as an eviction does: whoever has one says so again.
+local function ask_for_sessions(user)
+  call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
+end
+
 -- lastSeen only grows. False when there is none to grow.
 local function touch(user, seen)
   local meta = PREFIX .. 'meta:' .. user

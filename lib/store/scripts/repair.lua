@@ -119,7 +119,7 @@ local function mend(user)
   if left ~= -2 and left ~= 0 and (not last or NOW + left > last.deadline + SLACK) then
     -- Online without a session: an eviction may have taken one of ours, and whoever has it says so again.
     if listed and not last then
-      call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
+      ask_for_sessions(user)
     end
     return adopt(user, left, listed)
   end

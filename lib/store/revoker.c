@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define VERSION_UNKNOWN UINT64_MAX
+
 void revoker_init(struct revoker *r, const struct store *store, const struct revoker_hooks *hooks, void *arg)
 {
     memset(r, 0, sizeof(*r));
@@ -61,11 +63,10 @@ void revoker_answer(struct revoker *r, const struct redisReply *reply)
     r->waiting = false;
     int result = store_read_revoke(reply, &answer);
     r->text = result == STORE_NOSCRIPT;
-    r->due |= r->text; /* after another error the next version says so */
-    if (result != 0) {
-        r->version = 0;
+    r->due |= r->text;
+    r->version = VERSION_UNKNOWN; /* after another error: again with the next version, in a second */
+    if (result != 0)
         return;
-    }
     r->version = answer.version;
     for (size_t i = 0; i < answer.count; i++) {
         struct span name;

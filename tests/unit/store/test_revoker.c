@@ -3,6 +3,8 @@
 
 #include "store_redis.h"
 
+#include "store/resp.h"
+
 static struct store_redis t;
 
 struct server {
@@ -109,6 +111,24 @@ static void test_a_wiped_store_gets_it_back(void **state)
     revoker_finish(&b.revoker);
 }
 
+static void test_an_error_answer_is_asked_again(void **state)
+{
+    struct server a;
+    bytes_auto nonsense = BYTES_INIT;
+    store_redis_clear(&t);
+    begin(&a);
+    say(&a, "u:alice", 7, 60000);
+    a.revoker.waiting = true;
+    a.revoker.due = false;
+    resp_command(&nonsense, "NONSENSE", NULL);
+    store_redis_keep(&t, store_redis_send(&t, &nonsense));
+    revoker_answer(&a.revoker, t.reply);
+    assert_false(a.revoker.due); /* not at once */
+    tick(&a);
+    assert_string_equal(STORE_REDIS_TEXT(&t, "HEXISTS", "presence:revoked", "u:alice"), "1");
+    revoker_finish(&a.revoker);
+}
+
 static void test_what_is_over_is_forgotten(void **state)
 {
     struct server a;
@@ -200,8 +220,11 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_server_holds_all),    cmocka_unit_test(test_a_wiped_store_gets_it_back),
-        cmocka_unit_test(test_what_is_over_is_forgotten), cmocka_unit_test(test_a_word_on_the_channel),
+        cmocka_unit_test(test_every_server_holds_all),
+        cmocka_unit_test(test_a_wiped_store_gets_it_back),
+        cmocka_unit_test(test_an_error_answer_is_asked_again),
+        cmocka_unit_test(test_what_is_over_is_forgotten),
+        cmocka_unit_test(test_a_word_on_the_channel),
         cmocka_unit_test(test_rubbish_and_bounds), /* last: its publishing fills the fixture's list */
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -139,9 +139,9 @@ static int revoke_token(struct ctl *c, size_t count)
 
     if (!c->config.revoke || count > 0 || c->config.device)
         return ctl_fail(c, EXIT_USAGE, "--token-id goes with --revoke, and without USER and --device");
-    if (id.len == 0 || id.len > REVOCATION_TOKEN_ID_MAX || !utf8_valid_plain(id))
+    if (!token_id_valid(id))
         return ctl_fail(c, EXIT_USAGE, "--token-id: 1-%d bytes of UTF-8 without control characters",
-                        REVOCATION_TOKEN_ID_MAX);
+                        TOKEN_ID_MAX);
     revocation_name_token(id, &name);
     return revoke(c, bytes_span(&name));
 }

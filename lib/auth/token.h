@@ -10,7 +10,6 @@
 #include "presence/identity.h"
 
 #define TOKEN_SIZE_MAX 8192
-#define TOKEN_ID_MAX   128
 
 struct token_keys; /* immutable once loaded, so that threads may share it */
 

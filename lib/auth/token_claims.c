@@ -97,7 +97,7 @@ static void id_read(const json_t *value, struct token *token)
 {
     char number[NUMBER_SIZE];
     struct span id = id_text(value, number);
-    if (id.data != NULL && utf8_valid_plain(id))
+    if (token_id_valid(id))
         (void)span_copy(id, token->id, sizeof(token->id));
 }
 

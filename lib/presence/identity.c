@@ -17,6 +17,11 @@ bool device_id_valid(struct span id)
     return id_valid(id, DEVICE_ID_MAX);
 }
 
+bool token_id_valid(struct span id)
+{
+    return id_valid(id, TOKEN_ID_MAX);
+}
+
 bool group_id_valid(struct span id)
 {
     return id_valid(id, GROUP_ID_MAX);

@@ -35,11 +35,6 @@ void revocation_name_token(struct span token_id, struct bytes *out)
     write_name("t:", token_id, SPAN_NONE, out);
 }
 
-static bool token_id_valid(struct span id)
-{
-    return id.len > 0 && id.len <= REVOCATION_TOKEN_ID_MAX && utf8_valid_plain(id);
-}
-
 static bool name_valid(struct span name)
 {
     if (name.len < 3 || name.data[1] != ':')

@@ -11,7 +11,6 @@
 #include "presence/identity.h"
 
 #define REVOCATIONS_MAX          10000 /* in force at a time, over all servers */
-#define REVOCATION_TOKEN_ID_MAX  128
 #define REVOCATION_NAME_SIZE_MAX (2 + USER_ID_MAX + 1 + DEVICE_ID_MAX)
 
 /* One that holds a token. */

@@ -11,7 +11,7 @@ complete -c presence-ws -l stuck-timeout -x -d 'give up a viewer whose socket ta
 complete -c presence-ws -l head-timeout -x -d 'time for a client to send its request'
 complete -c presence-ws -l drain-timeout -x -d 'time for connections to close at a shutdown'
 complete -c presence-ws -l batch-window -x -d 'changes within this time after one leave together; 0: each at once'
-complete -c presence-ws -l ring-size -x -d 'bytes of changes kept for slow viewers and resume, per encoding'
+complete -c presence-ws -l ring-size -x -d 'bytes of changes kept for slow viewers and resume, per encoding; one change for each 256 of them'
 complete -c presence-ws -l max-connections -x -d 'connections in all; 0: what the descriptors allow'
 complete -c presence-ws -l max-per-user -x -d 'connections of one user to this server; 0: any number'
 complete -c presence-ws -l max-per-address -x -d 'connections from one address, and as many that have not sent their request; 0: any number'

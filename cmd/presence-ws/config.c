@@ -98,7 +98,8 @@ static const struct setting rows[] = {
      .fallback = "4m",
      .min = 65536,
      .max = 1 << 30,
-     .help = "bytes of changes kept for slow viewers and resume, per encoding"},
+     .help =
+         "bytes of changes kept for slow viewers and resume, per encoding; one change for each 256 of them"},
     {.flag = "max-connections",
      .env = "PRESENCE_MAX_CONNECTIONS",
      .type = SETTING_INT,

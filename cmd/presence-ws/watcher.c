@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define CLOSE_TRY_AGAIN 1013
-#define FEED_ENTRIES    16384
+#define CHANGE_BYTES    256   /* of the ring, for each change that is kept */
 #define STRIKE_MS       60000 /* a viewer that kept up so long after its new snapshot may have another */
 #define CATCH_UP_MS                                                                                          \
     1000 /* what Redis says so long after a viewer came is newer than what the viewer knows                  \
@@ -332,7 +332,8 @@ const struct follower_hooks watcher_hooks_of_follower = {
 void watchers_start(struct server *s)
 {
     list_init(&s->watchers);
-    feed_init(&s->feed, &wire_codec, FEED_ENTRIES, (size_t)s->config.ring_bytes);
+    feed_init(&s->feed, &wire_codec, (size_t)s->config.ring_bytes / CHANGE_BYTES,
+              (size_t)s->config.ring_bytes);
     s->tell_task = loop_task_create(s->loop, tell_all, s);
     s->window_timer = loop_timer_create(s->loop, tell_all, s);
 }

@@ -136,7 +136,7 @@ $(BUILD)/libfuzzer/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call archives,net)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(libs_net) -o $@
 
 deps: ## install what is missing (apt-get; says what and why)
-	@tests/tools/deps.sh build demo check fuzz
+	@tests/tools/deps.sh build demo check fuzz bench
 
 demo: ## a live installation with 200 phones behind nginx on port 3000
 	@tests/tools/deps.sh build demo
@@ -191,7 +191,7 @@ check-planted: all ## breaks one rule after the other, and sees that the simulat
 	@node tests/hunt/planted.js
 
 bench: ## CPU, memory and latency beside a Node peer, as ratios (3 minutes; FULL=1: 20)
-	@tests/tools/deps.sh build demo check
+	@tests/tools/deps.sh build demo check bench
 	@$(MAKE) --no-print-directory all tests/node_modules/.package-lock.json
 	@PRESENCE_BIN=$(BUILD)/bin node tests/bench/bench.js $(if $(FULL),--full) $(if $(JSON),--json)
 

@@ -208,30 +208,15 @@ void pool_distrust(struct pool *p, unsigned index)
 static enum redis_sync_result exchange(struct redis_sync *r, struct span commands, int64_t deadline_ms,
                                        struct pool_answers *a, size_t count)
 {
+    int64_t left_ms = deadline_ms - clock_mono_ms();
     redis_sync_send(r, commands);
-    while (a->count < count) {
-        int64_t left_ms = deadline_ms - clock_mono_ms();
-        redis_sync_set_timeout(r, left_ms > 0 ? left_ms : 0);
-        enum redis_sync_result result = redis_sync_reply(r, &a->replies[a->count]);
-        if (result != REDIS_SYNC_OK)
-            return result;
-        a->count++;
-    }
-    return REDIS_SYNC_OK;
-}
-
-static void free_replies(struct pool_answers *a)
-{
-    for (size_t i = 0; i < a->count; i++)
-        reply_free(a->replies[i]);
-    a->count = 0;
+    redis_sync_set_timeout(r, left_ms > 0 ? left_ms : 0);
+    return redis_sync_replies(r, &a->arena, a->replies, count);
 }
 
 void pool_answers_finish(struct pool_answers *a)
 {
-    free_replies(a);
-    free(a->replies);
-    a->replies = NULL;
+    arena_finish(&a->arena);
 }
 
 /* One try: REDIS_SYNC_UNREACHABLE also when there is no connection to try with. */
@@ -246,7 +231,6 @@ static enum redis_sync_result try_once(struct pool *p, unsigned slot, struct spa
     enum redis_sync_result result = exchange(r, commands, deadline_ms, a, count);
     if (result != REDIS_SYNC_OK) {
         let_go(p, slot, r, result == REDIS_SYNC_TIMEOUT);
-        free_replies(a);
         return result;
     }
     metric_observe_us(&counters.redis_round_trip, clock_mono_us() - begun_us);
@@ -258,7 +242,8 @@ static enum redis_sync_result try_once(struct pool *p, unsigned slot, struct spa
 int pool_ask(struct pool *p, unsigned slot, struct span commands, size_t count, int64_t deadline_ms,
              struct pool_answers *ret)
 {
-    struct pool_answers a = {.replies = mem_array(count, sizeof(*a.replies))};
+    struct pool_answers a = {0};
+    a.replies = arena_alloc(&a.arena, count * sizeof(struct redisReply *));
     enum redis_sync_result result = try_once(p, slot, commands, count, deadline_ms, &a);
     if (result == REDIS_SYNC_UNREACHABLE)
         result = try_once(p, slot, commands, count, deadline_ms, &a);

@@ -5,6 +5,7 @@
 #ifndef PRESENCE_API_POOL_H
 #define PRESENCE_API_POOL_H
 
+#include "base/arena.h"
 #include "net/redis_config.h"
 #include "presence/breaker.h"
 
@@ -18,9 +19,9 @@ void pool_destroy(struct pool *p);
 
 struct pool_answers {
     struct redisReply **replies; /* one for each command */
-    size_t count;
-    int64_t sent_ms; /* monotonic; when the commands went out, or a little earlier */
-    char run_id[41]; /* of the Redis process that answered */
+    struct arena arena;          /* which has them */
+    int64_t sent_ms;             /* monotonic; when the commands went out, or a little earlier */
+    char run_id[41];             /* of the Redis process that answered */
 };
 
 /* Sends `count` whole commands over the slot's connection and waits for their answers until deadline_ms

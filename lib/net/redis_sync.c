@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "net/redis_address.h"
 #include "net/redis_greeting.h"
+#include "net/redis_replies.h"
 #include "store/reply.h"
 
 #include <errno.h>
@@ -259,9 +260,8 @@ static enum redis_sync_result move_bytes(struct redis_sync *r, int64_t deadline_
     return REDIS_SYNC_OK;
 }
 
-enum redis_sync_result redis_sync_reply(struct redis_sync *r, struct redisReply **ret)
+static enum redis_sync_result read_reply(struct redis_sync *r, int64_t deadline_ms, struct redisReply **ret)
 {
-    int64_t deadline_ms = clock_mono_ms() + r->timeout_ms;
     for (;;) {
         void *reply = NULL;
         if (redisGetReplyFromReader(r->context, &reply) != REDIS_OK)
@@ -274,6 +274,25 @@ enum redis_sync_result redis_sync_reply(struct redis_sync *r, struct redisReply 
         if (result != REDIS_SYNC_OK)
             return result;
     }
+}
+
+enum redis_sync_result redis_sync_reply(struct redis_sync *r, struct redisReply **ret)
+{
+    return read_reply(r, clock_mono_ms() + r->timeout_ms, ret);
+}
+
+enum redis_sync_result redis_sync_replies(struct redis_sync *r, struct arena *arena, struct redisReply **ret,
+                                          size_t count)
+{
+    int64_t deadline_ms = clock_mono_ms() + r->timeout_ms;
+    struct redis_replies before = redis_replies_begin(r->context, arena);
+    for (size_t i = 0; i < count; i++) {
+        enum redis_sync_result result = read_reply(r, deadline_ms, &ret[i]);
+        if (result != REDIS_SYNC_OK)
+            return result;
+    }
+    redis_replies_end(&before);
+    return REDIS_SYNC_OK;
 }
 
 void redis_sync_set_timeout(struct redis_sync *r, int64_t timeout_ms)

@@ -6,6 +6,7 @@
 #ifndef NET_REDIS_SYNC_H
 #define NET_REDIS_SYNC_H
 
+#include "base/arena.h"
 #include "net/redis_config.h"
 
 struct redisReply;
@@ -31,6 +32,10 @@ void redis_sync_send(struct redis_sync *r, struct span command);
  * with reply_free (store/reply.h). An error Redis answers with is an answer. After a failure the connection
  * is dead: close it. */
 enum redis_sync_result redis_sync_reply(struct redis_sync *r, struct redisReply **ret);
+/* The next `count` answers, which belong to the arena and have the time of one in all. After any failure the
+ * connection must be closed, before the arena is finished. */
+enum redis_sync_result redis_sync_replies(struct redis_sync *r, struct arena *arena, struct redisReply **ret,
+                                          size_t count);
 /* Changes the time an answer may take, negative: any; for blocking reads of messages. TIMEOUT leaves the
  * connection usable: what was half read is kept, and the next redis_sync_reply goes on waiting for the same
  * answer. */

@@ -67,7 +67,7 @@ async function snapshots({ rows, scale }) {
 }
 
 async function status({ rows, scale }) {
-  add(rows, await both(1, (rig) => bulk(rig, scale.seconds * 1000, scale.repeat)), [
+  add(rows, await both(1, (rig) => bulk(rig, scale.seconds, scale.repeat)), [
     ['server', 'status of 100 ids: CPU', 'µs'], ['redis', '  CPU of Redis', 'µs'],
     ['rate', '  requests/s over 8 connections', '1/s', true], ['p99', '  p99', 'ms']]);
 }

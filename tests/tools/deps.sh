@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|check|fuzz|compdb ...
+# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|check|fuzz|bench|compdb ...
 set -eu
 
 need=()
@@ -72,6 +72,10 @@ check() {
 fuzz() {
     want_command clang clang 'libFuzzer'
     want_one 'libFuzzer runtime' libclang-rt-14-dev libclang-rt-19-dev libclang-rt-dev
+}
+
+bench() {
+    want_command wrk wrk 'asks presence-api for status, faster than a client in Node could'
 }
 
 compdb() {

@@ -190,6 +190,55 @@ static void test_long_pipeline(void **state)
     redis_sync_close(r);
 }
 
+/* Replies of each type, in an arena; then others that are freed, as before. */
+static void test_replies_in_an_arena(void **state)
+{
+    struct redis_config config = over_unix();
+    struct redis_sync *r = open_good(&config);
+    struct arena arena = {0};
+    struct redisReply *a[6];
+    bytes_auto commands = BYTES_INIT;
+    resp_command(&commands, "EVAL", "return {1, {'two', {}, false}, redis.status_reply('FINE')}", "0", NULL);
+    resp_command(&commands, "GET", "nothing", NULL);
+    resp_command(&commands, "NONSENSE", NULL);
+    resp_command(&commands, "ECHO", "", NULL);
+    resp_command(&commands, "PING", NULL);
+    resp_command(&commands, "STRLEN", "nothing", NULL);
+    redis_sync_send(r, bytes_span(&commands));
+    assert_int_equal(redis_sync_replies(r, &arena, a, 6), REDIS_SYNC_OK);
+    assert_int_equal(reply_count(a[0]), 3);
+    assert_int_equal(reply_integer(reply_at(a[0], 0), -1), 1);
+    assert_int_equal(reply_count(reply_at(a[0], 1)), 3);
+    assert_true(span_equal(reply_text(reply_at(reply_at(a[0], 1), 0)), SPAN("two")));
+    assert_true(reply_is_array(reply_at(reply_at(a[0], 1), 1)));
+    assert_true(reply_is_nil(reply_at(reply_at(a[0], 1), 2)));
+    assert_true(span_equal(reply_text(reply_at(a[0], 2)), SPAN("FINE")));
+    assert_true(reply_is_nil(a[1]));
+    assert_true(reply_error_is(a[2], "ERR"));
+    assert_true(reply_text(a[3]).data && reply_text(a[3]).len == 0);
+    assert_true(span_equal(reply_text(a[4]), SPAN("PONG")));
+    assert_int_equal(reply_integer(a[5], -1), 0);
+    arena_finish(&arena);
+    send_text(r, "ECHO", "after");
+    assert_answer(r, "after");
+    redis_sync_close(r);
+}
+
+/* The second does not come: the first, and half of it, go with the arena. */
+static void test_replies_break_off(void **state)
+{
+    struct redis_config config = over_unix();
+    struct redis_sync *r = open_good(&config);
+    struct arena arena = {0};
+    struct redisReply *a[2];
+    send_text(r, "ECHO", "first");
+    redis_sync_set_timeout(r, 20);
+    assert_int_equal(redis_sync_replies(r, &arena, a, 2), REDIS_SYNC_TIMEOUT);
+    assert_true(span_equal(reply_text(a[0]), SPAN("first")));
+    redis_sync_close(r);
+    arena_finish(&arena);
+}
+
 static void test_messages(void **state)
 {
     struct redis_config config = over_unix();
@@ -250,6 +299,8 @@ int main(void)
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_long_pipeline),
+        cmocka_unit_test(test_replies_in_an_arena),
+        cmocka_unit_test(test_replies_break_off),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_killed),
     };

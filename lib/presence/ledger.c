@@ -372,6 +372,7 @@ size_t ledger_take(struct ledger *l, int64_t offset_ms, struct span drain_ms,
         for (size_t i = 0, n = kinds_of(s->said, kinds); i < n; i++)
             fill_op(s, kinds[i], name, offset_ms, drain_ms, &ops[count++]);
     }
+    l->behind = !list_empty(&l->dirty);
     return count;
 }
 

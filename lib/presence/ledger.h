@@ -52,6 +52,7 @@ struct ledger {
     size_t urgent;    /* sessions in `dirty` or `ends` with more to say than a beat */
     bool connected;   /* set by the owner: whether Redis hears us. A life that begins and ends unheard is no
                          event */
+    bool behind;      /* the last batch had no room for all: the next need not wait for more */
     bool grace;       /* ends are said as OP_GRACE (PRESENCE_OFFLINE_GRACE > 0) */
     bool hold_ends; /* set by the owner: ends stay in `ends`, while others may not have said yet who lives */
     /* The beginning of an arriving session stands in the store. Must not call the ledger. Set by the owner.

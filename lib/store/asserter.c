@@ -256,7 +256,8 @@ void asserter_answer(struct asserter *a, enum asserter_tag tag, const struct red
         audit_answer(a, reply, now_ms);
     if (a->ledger) {
         go_on_asserting(a, now_ms);
-        if (ledger_urgent(a->ledger) && now_ms - a->sent_ms[ASSERTER_BATCH] >= a->config.gather_ms)
+        bool gathered = now_ms - a->sent_ms[ASSERTER_BATCH] >= a->config.gather_ms;
+        if (a->ledger->behind || (gathered && ledger_urgent(a->ledger)))
             asserter_flush(a, now_ms);
     }
 }

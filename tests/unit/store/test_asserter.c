@@ -424,6 +424,50 @@ static void test_connected_is_registered(void **state)
     teardown(&x);
 }
 
+static size_t batch_answered(struct fixture *x, char outcome)
+{
+    char what[LEDGER_BATCH_MAX + 16];
+    size_t count = x->asserter.op_count, at = (size_t)snprintf(what, sizeof(what), "X,9,");
+
+    memset(what + at, outcome, count);
+    answer_batch(x, (struct span){what, at + count});
+    return count;
+}
+
+/* Beats are gathered, but more than fill a batch wait for nothing: a busy server would fall behind its
+ * phones. */
+static void test_a_full_batch_is_followed_at_once(void **state)
+{
+    enum { PHONES = 2 * LEDGER_BATCH_MAX + 10 };
+    struct fixture x;
+    struct session *phones[PHONES];
+    size_t said = 0;
+    int64_t begun_ms;
+
+    setup(&x, true);
+    x.asserter.config.gather_ms = x.asserter.config.beat_gather_ms = 1000;
+    tell_all(&x, "con node=X,5 @3000");
+    for (int i = 0; i < PHONES; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "u%d", i);
+        phones[i] = session_open(&x.ledger, span_of(name), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
+    }
+    asserter_flush(&x.asserter, x.now_ms);
+    while (x.asserter.waiting[ASSERTER_BATCH])
+        said += batch_answered(&x, 'n');
+    assert_int_equal(said, PHONES);
+    tell_all(&x, "@10000");
+    for (int i = 0; i < PHONES; i++)
+        session_beat(&x.ledger, phones[i], SPAN_NONE, x.now_ms);
+    asserter_tick(&x.asserter, x.now_ms);
+    begun_ms = x.now_ms;
+    for (said = 0; x.asserter.waiting[ASSERTER_BATCH];)
+        said += batch_answered(&x, '.');
+    assert_int_equal(said, PHONES);
+    assert_int_equal(x.now_ms, begun_ms);
+    teardown(&x);
+}
+
 /* presence-api and presence-expiryd only register. */
 static void test_without_sessions(void **state)
 {
@@ -443,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_stories),
         cmocka_unit_test(test_what_it_learns),
         cmocka_unit_test(test_connected_is_registered),
+        cmocka_unit_test(test_a_full_batch_is_followed_at_once),
         cmocka_unit_test(test_without_sessions),
     };
 

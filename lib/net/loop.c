@@ -1,11 +1,15 @@
 #include "net/loop.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <uv.h>
+
+#define REST_US 2000
 
 struct loop {
     uv_loop_t uv;
@@ -14,6 +18,8 @@ struct loop {
     struct list wanted;
     struct list signals;
     bool running;
+    bool rests, hurries; /* what was said of this turn */
+    int64_t polled_us;   /* when it last looked for events */
 };
 
 struct loop_timer {
@@ -41,6 +47,21 @@ static void on_idle(uv_idle_t *idle)
 {
 }
 
+/* Where turns follow each other closely, the next comes so long after the one before, and finds several
+ * events. */
+static void rest(struct loop *loop)
+{
+    int64_t now_us = clock_mono_us(), left_us = loop->polled_us + REST_US - now_us;
+
+    if (loop->rests && !loop->hurries && left_us > 0 && list_empty(&loop->wanted)) {
+        struct timespec time = {.tv_nsec = left_us * 1000};
+        nanosleep(&time, NULL);
+        now_us += left_us;
+    }
+    loop->rests = loop->hurries = false;
+    loop->polled_us = now_us;
+}
+
 /* Tasks wanted from within a task run in the next round: one that always wants itself starves nobody. */
 static void on_prepare(uv_prepare_t *prepare)
 {
@@ -62,6 +83,7 @@ static void on_prepare(uv_prepare_t *prepare)
         uv_idle_stop(&loop->idle);
     else
         uv_idle_start(&loop->idle, on_idle);
+    rest(loop);
 }
 
 struct loop *loop_create(void)
@@ -115,6 +137,16 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     uv_stop(&loop->uv);
+}
+
+void loop_rest(struct loop *loop)
+{
+    loop->rests = true;
+}
+
+void loop_hurry(struct loop *loop)
+{
+    loop->hurries = true;
 }
 
 int64_t loop_now_ms(const struct loop *loop)

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 struct redis_adapter {
+    struct loop *loop;
     uv_poll_t poll;
     int events;                              /* what hiredis waits for */
     redisAsyncContext *context;              /* NULL once hiredis has freed it */
@@ -31,6 +32,7 @@ static void wait_for(struct redis_adapter *a, int events)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct redis_adapter *a = poll->data;
+    loop_hurry(a->loop);
     if (status < 0)
         events = a->events;
     if (a->context && events & UV_READABLE)
@@ -112,6 +114,7 @@ static struct redis_adapter *adapter_create(struct loop *loop, redisAsyncContext
                                             const struct redis_adapter_hooks *hooks, void *arg)
 {
     struct redis_adapter *a = mem_zalloc(sizeof(*a));
+    a->loop = loop;
     a->context = context;
     a->hooks = hooks;
     a->arg = arg;

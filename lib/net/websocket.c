@@ -144,6 +144,10 @@ static void on_received(struct lws *wsi, struct websocket *ws, const char *data,
 {
     struct websocket_endpoint *e = websocket_endpoint_of(wsi);
 
+    if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0)
+        loop_rest(e->loop);
+    else
+        loop_hurry(e->loop);
     if (ws->flags & FLAG_ENDING)
         return;
     e->hooks.received(ws->owner, (struct span){data, len}, lws_is_first_fragment(wsi),
@@ -163,6 +167,7 @@ static void on_writable(struct lws *wsi, struct websocket *ws)
 {
     struct websocket_endpoint *e = websocket_endpoint_of(wsi);
 
+    loop_hurry(e->loop);
     if (!(ws->flags & FLAG_FULL) || (ws->flags & FLAG_ENDING) || lws_partial_buffered(wsi))
         return;
     ws->flags &= (uint8_t)~FLAG_FULL;

@@ -10,6 +10,8 @@
 
 #include <signal.h>
 
+#define EVENTS 100
+
 struct trace {
     struct loop *loop;
     struct loop_timer *timer;
@@ -17,6 +19,7 @@ struct trace {
     char steps[32];
     size_t count;
     int64_t started_ms, fired_ms;
+    bool hurried;
 };
 
 static void step(struct trace *t, char what)
@@ -155,6 +158,76 @@ static void test_signals_arrive_on_the_loop(void **state)
     loop_destroy(t.loop);
 }
 
+/* Each signal raises the next, so that an event comes right behind every turn. */
+static void raise_again(void *arg, int signum)
+{
+    struct trace *t = arg;
+
+    loop_rest(t->loop);
+    if (t->hurried)
+        loop_hurry(t->loop);
+    if (++t->count >= EVENTS)
+        loop_stop(t->loop);
+    else
+        raise(SIGUSR1);
+}
+
+/* Returns how long it took. */
+static int64_t play_events(bool hurried)
+{
+    struct trace t = {.loop = loop_create(), .hurried = hurried};
+
+    loop_on_signal(t.loop, SIGUSR1, raise_again, &t);
+    t.timer = loop_timer_create(t.loop, send_usr1, &t);
+    t.started_ms = clock_mono_ms();
+    loop_timer_start(t.timer, 1, 60000);
+    loop_run(t.loop);
+    loop_timer_destroy(t.timer);
+    loop_destroy(t.loop);
+    return clock_mono_ms() - t.started_ms;
+}
+
+static void test_rests_keep_turns_apart(void **state)
+{
+    assert_true(play_events(false) >= (EVENTS - 2) * 2);
+}
+
+/* Of several tries one is quick: others may have had the machine. */
+static void test_no_rest_in_a_hurry(void **state)
+{
+    int tries = 0;
+
+    while (play_events(true) >= (EVENTS - 2) * 2)
+        assert_true(++tries < 20);
+}
+
+static void want_again(void *arg)
+{
+    struct trace *t = arg;
+
+    loop_rest(t->loop);
+    loop_task_want(t->task);
+    if (++t->count >= EVENTS)
+        loop_stop(t->loop);
+}
+
+static void test_tasks_do_not_rest(void **state)
+{
+    int64_t took_ms = INT64_MAX;
+
+    for (int tries = 0; tries < 20 && took_ms >= EVENTS * 2; tries++) {
+        struct trace t = {.loop = loop_create()};
+        t.task = loop_task_create(t.loop, want_again, &t);
+        loop_task_want(t.task);
+        t.started_ms = clock_mono_ms();
+        loop_run(t.loop);
+        took_ms = clock_mono_ms() - t.started_ms;
+        loop_task_destroy(t.task);
+        loop_destroy(t.loop);
+    }
+    assert_true(took_ms < EVENTS * 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +236,9 @@ int main(void)
         cmocka_unit_test(test_task_that_wants_itself_runs_again_and_starves_nobody),
         cmocka_unit_test(test_destroyed_task_does_not_run),
         cmocka_unit_test(test_signals_arrive_on_the_loop),
+        cmocka_unit_test(test_rests_keep_turns_apart),
+        cmocka_unit_test(test_no_rest_in_a_hurry),
+        cmocka_unit_test(test_tasks_do_not_rest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 // make soak: an installation under churn and random faults for MINUTES (10), judged all the time like the scenarios of this folder; at
-// its end the memory of those who lived through it is within 2 % of what it was after the first minute.
+// its end the memory of those who lived through it is within 2 % (or 128 kB) of what it was after the first minute.
 //   PHONES=5000 DASHBOARDS=50 SEED=1 HISTORY=FILE
 'use strict';
 const { spawn } = require('node:child_process');
@@ -11,6 +11,7 @@ const ROOT = path.join(__dirname, '..', '..');
 const BIN = path.resolve(ROOT, process.env.PRESENCE_BIN || 'build/bin');
 const setting = (name, fallback) => Number(process.env[name] || fallback);
 const MINUTES = setting('MINUTES', 10), PHONES = setting('PHONES', 5000), DASHBOARDS = setting('DASHBOARDS', 50);
+const SLACK_KB = 128;
 const SEED = setting('SEED', 1 + Math.floor(Math.random() * 1e6));
 
 // Each leaves the house whole. Who is measured lives through all of them. A phone that vanished just before its server was killed is known
@@ -49,9 +50,10 @@ function script() {
   // Both times all phones are on ws2, and all that makes memory grow has happened: many connections, all of them said again.
   const measure = (word) => lines.push('still p*', 'wait 2s', 'connect p*', 'speak p*', 'forget p*', 'stop ws1', 'expect p* open within 60s',
     'wait 25s', 'expect everyone agree within 30s', `say ${word}`, 'wait 3s', 'start ws1', churn);
-  // The most that a server ever holds, so that later peaks find room: everybody comes and goes on it while Redis stands still.
-  lines.push('stop ws1', 'expect p* open within 60s', 'churn p* stay=3s away=1s', 'signal redis STOP', 'wait 6s', 'signal redis CONT', 'wait 3s', 'start ws1', 'wait 2s',
-    churn, ...FAULTS[3], 'wait 12s');
+  // The most that a server ever holds, so that later peaks find room: everybody comes and goes on it while Redis stands still, and half of
+  // them come to it at once.
+  lines.push('stop ws1', 'expect p* open within 60s', 'churn p* stay=3s away=1s', 'signal redis STOP', 'wait 6s', 'signal redis CONT',
+    'wait 3s', 'start ws1', 'wait 2s', churn, 'wait 3s', 'kill ws1', 'wait 1s', 'start ws1', 'wait 10s');
   measure('BEGUN');
   for (let spent = 60; spent < MINUTES * 60; spent += 15) lines.push(...FAULTS[below(FAULTS.length)], 'wait 10s');
   measure('SETTLED');
@@ -95,7 +97,8 @@ async function main() {
   const growth = Object.keys(first || {}).map((name) => [name, first[name], last?.[name], (last?.[name] || Infinity) / first[name] - 1]);
   for (const [name, before, after, grown] of growth)
     console.log(`${name}: ${before} kB after the first minute, ${after} kB at the end (${(100 * grown).toFixed(1)} %)`);
-  const good = code === 0 && growth.length === 2 && growth.every(([, , , grown]) => grown <= 0.02);
+  // 2 % of the little that expiryd has would be four pages.
+  const good = code === 0 && growth.length === 2 && growth.every(([, before, after, grown]) => grown <= 0.02 || after - before <= SLACK_KB);
   console.log(good ? 'soak: ok' : 'soak: FAILED');
   process.exitCode = good ? 0 : 1;
 }

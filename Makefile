@@ -168,11 +168,9 @@ check-san: ## unit and end-to-end tests under ASan and UBSan
 check-tsan: ## presence-api's threads under ThreadSanitizer
 	@PRESENCE_PATIENCE=4 $(MAKE) --no-print-directory SAN=thread E2E=tests/e2e/api.test.js check-e2e
 
-check-valgrind: all ## the end-to-end tests with every program of ours under valgrind (it must be installed)
-	@mkdir -p build/valgrind/bin
-	@for p in $(PROGRAMS); do printf '#!/bin/sh\nexec valgrind -q --leak-check=full --show-leak-kinds=definite %s "$$@"\n' \
-	    "$(CURDIR)/$(BUILD)/bin/$$p" > build/valgrind/bin/$$p; chmod +x build/valgrind/bin/$$p; done
-	@PRESENCE_PATIENCE=8 PRESENCE_BIN=build/valgrind/bin PRESENCE_SANITIZED=valgrind node --test --test-concurrency=3 $(E2E)
+check-valgrind: all tests/node_modules/.package-lock.json ## the end-to-end tests with every program of ours under valgrind (half an hour)
+	@tests/tools/deps.sh valgrind
+	@tests/tools/valgrind.sh $(BUILD)/bin $(E2E)
 
 check-hunt: $(BUILD)/bin/presence-sim ## the simulation: seeds that once failed, and a fixed set of others
 	@tests/tools/hunt.sh

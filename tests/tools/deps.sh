@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|check|fuzz|bench|compdb ...
+# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|check|fuzz|bench|valgrind|compdb ...
 set -eu
 
 need=()
@@ -76,6 +76,10 @@ fuzz() {
 
 bench() {
     want_command wrk wrk 'asks presence-api for status, faster than a client in Node could'
+}
+
+valgrind() {
+    want_command valgrind valgrind 'looks for errors and leaks of memory'
 }
 
 compdb() {

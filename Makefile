@@ -188,7 +188,7 @@ soak: all build/faults/clock.so ## churn and random faults for MINUTES (10); mem
 check-planted: all ## breaks one rule after the other, and sees that the simulation finds each (15 minutes)
 	@node tests/hunt/planted.js
 
-bench: ## CPU, memory and latency beside a Node peer, as ratios (3 minutes; FULL=1: 20)
+bench: ## CPU, memory and latency beside a Node peer, as ratios (3 minutes; FULL=1: 35)
 	@tests/tools/deps.sh build demo check bench
 	@$(MAKE) --no-print-directory all tests/node_modules/.package-lock.json
 	@PRESENCE_BIN=$(BUILD)/bin node tests/bench/bench.js $(if $(FULL),--full) $(if $(JSON),--json)

@@ -60,23 +60,23 @@ local function wait_for_sessions(user)
 end
 
 -- The deadline of a user's only session while it lies ahead: nearly every entry is that of a user who has beaten since.
-local function only_deadline(user)
-  local flat = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
+local function only_deadline(flat)
   if is_error(flat) or #flat ~= 2 then
     return nil
   end
-  local deadline = string.match(flat[2], '^(%d+)\t%d+\t%d+\t[^\t]*\t[^\t]*\t')
-  return deadline and not passed(tonumber(deadline)) and deadline
+  local deadline = tonumber(string.match(flat[2], '^(%d+)\t%d+\t%d+\t[^\t]*\t[^\t]*\t') or 0)
+  return not passed(deadline) and deadline or nil
 end
 
 -- nil while the user lives, else the ms since the last deadline.
 local function judge(user, score)
-  local ahead = only_deadline(user)
+  local flat = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
+  local ahead = only_deadline(flat)
   if ahead then
-    call('ZADD', DUE, ahead, user)
+    call('ZADD', DUE, int(ahead), user)
     return nil
   end
-  local list, last = sessions_of(user)
+  local list, last = sessions_of(user, flat)
   local deadline = last and last.deadline or math.max(score, key_deadline(user))
   if not last and passed(deadline) and HOLDBACK > 0 and key_is(PREFIX .. 'sessions:' .. user, 'hash') then
     wait_for_sessions(user)

@@ -86,8 +86,9 @@ local function session_parse(name, value)
 end
 
 -- All sessions of a user, and the one with the last deadline; of several the first by name, since a hash has no order.
-local function sessions_of(user)
-  local flat = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
+-- `flat`: what HGETALL has said already, if it was asked.
+local function sessions_of(user, flat)
+  flat = flat or pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
   local list, last = {}, nil
   if is_error(flat) then
     return list, last

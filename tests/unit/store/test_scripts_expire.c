@@ -158,6 +158,26 @@ static void test_the_index_is_lazy_one_way(void **state)
     assert_int_equal(atoll(STORE_REDIS_TEXT(&t, "ZSCORE", "presence:due", "alice")), second);
 }
 
+/* A session that another writer made up, with a deadline beyond all numbers, holds up nobody else's end. */
+static void test_a_deadline_beyond_numbers(void **state)
+{
+    store_redis_clear(&t);
+    struct session_op ops[] = {store_redis_op('o', "alice", "n1/1", "phone"),
+                               store_redis_op('o', "bob", "n1/2", "phone")};
+    static const char rest[] = "\t5\t5\t\t\tphone";
+    char value[400 + sizeof(rest)];
+    memset(value, '9', 400);
+    memcpy(value + 400, rest, sizeof(rest));
+    ops[0].beat_ms = ops[1].beat_ms = store_redis_now(&t) - STORE_REDIS_TTL + 30;
+    int64_t deadline = ops[1].beat_ms + STORE_REDIS_TTL;
+    assert_int_equal(store_redis_apply(&t, ops, 2), 0);
+    redis_server_do(&t.server, "HSET", "presence:sessions:alice", "n1/1", value);
+    redis_server_do(&t.server, "ZADD", "presence:due", "1", "alice");
+    store_redis_wait_until(&t, deadline + 3);
+    assert_int_equal(store_redis_sweep(&t), 0);
+    assert_int_equal(reply_count(t.swept.lags), 1);
+}
+
 static void test_answers_of_the_sweep(void **state)
 {
     store_redis_clear(&t);
@@ -267,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_the_index_is_lazy_one_way),
+        cmocka_unit_test(test_a_deadline_beyond_numbers),
         cmocka_unit_test(test_answers_of_the_sweep),
         cmocka_unit_test(test_reconnects_in_the_moment_of_expiry),
     };

@@ -143,15 +143,16 @@ static int on_add_headers(struct lws *wsi, struct lws_process_html_args *args)
 static void on_received(struct lws *wsi, struct websocket *ws, const char *data, size_t len)
 {
     struct websocket_endpoint *e = websocket_endpoint_of(wsi);
+    bool final = lws_is_final_fragment(wsi);
+    size_t remaining = lws_remaining_packet_payload(wsi);
 
-    if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0)
+    if (final && remaining == 0)
         loop_rest(e->loop);
     else
         loop_hurry(e->loop);
     if (ws->flags & FLAG_ENDING)
         return;
-    e->hooks.received(ws->owner, (struct span){data, len}, lws_is_first_fragment(wsi),
-                      lws_is_final_fragment(wsi), lws_remaining_packet_payload(wsi),
+    e->hooks.received(ws->owner, (struct span){data, len}, lws_is_first_fragment(wsi), final, remaining,
                       lws_frame_is_binary(wsi));
 }
 

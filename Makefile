@@ -168,7 +168,7 @@ check-san: ## unit and end-to-end tests under ASan and UBSan
 check-tsan: ## presence-api's threads under ThreadSanitizer
 	@PRESENCE_PATIENCE=4 $(MAKE) --no-print-directory SAN=thread E2E=tests/e2e/api.test.js check-e2e
 
-check-valgrind: all tests/node_modules/.package-lock.json ## the end-to-end tests with every program of ours under valgrind (half an hour)
+check-valgrind: all tests/node_modules/.package-lock.json ## the end-to-end tests with every program of ours under valgrind (10 minutes)
 	@tests/tools/deps.sh valgrind
 	@tests/tools/valgrind.sh $(BUILD)/bin $(E2E)
 

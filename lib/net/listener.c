@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@ struct port {
 };
 
 struct listener {
+    struct loop *loop;
     struct listener_hooks hooks;
     void *arg;
     struct loop_timer *pause;
@@ -33,8 +35,18 @@ static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void listener_start(struct listener *l)
 {
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->count; i++) {
         uv_poll_start(&l->ports[i]->poll, UV_READABLE, on_readable);
+        loop_attend(l->loop, l->ports[i]->fd, POLLIN);
+    }
+}
+
+static void listener_stop(struct listener *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        uv_poll_stop(&l->ports[i]->poll);
+        loop_attend(l->loop, l->ports[i]->fd, 0);
+    }
 }
 
 static void on_pause_over(void *arg)
@@ -44,8 +56,7 @@ static void on_pause_over(void *arg)
 
 static void listener_pause(struct listener *l)
 {
-    for (size_t i = 0; i < l->count; i++)
-        uv_poll_stop(&l->ports[i]->poll);
+    listener_stop(l);
     loop_timer_start(l->pause, PAUSE_MS, 0);
     if (l->hooks.exhausted)
         l->hooks.exhausted(l->arg);
@@ -125,6 +136,7 @@ struct listener *listener_create(struct loop *loop, const struct listen_set *set
 {
     struct listener *l = mem_zalloc(sizeof(*l));
 
+    l->loop = loop;
     l->hooks = *hooks;
     l->arg = arg;
     l->pause = loop_timer_create(loop, on_pause_over, l);
@@ -142,9 +154,9 @@ void listener_destroy(struct listener *l)
     if (!l)
         return;
     loop_timer_destroy(l->pause);
+    listener_stop(l);
     for (size_t i = 0; i < l->count; i++) {
         l->ports[i]->listener = NULL;
-        uv_poll_stop(&l->ports[i]->poll);
         uv_close((uv_handle_t *)&l->ports[i]->poll, on_port_closed);
     }
     free(l);

@@ -4,12 +4,14 @@
 #include "base/list.h"
 #include "base/mem.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <uv.h>
 
-#define REST_US 2000
+#define REST_US 8000
 
 struct loop {
     uv_loop_t uv;
@@ -20,6 +22,8 @@ struct loop {
     bool running;
     bool rests, hurries; /* what was said of this turn */
     int64_t polled_us;   /* when it last looked for events */
+    struct pollfd *attended;
+    size_t attended_count;
 };
 
 struct loop_timer {
@@ -47,16 +51,44 @@ static void on_idle(uv_idle_t *idle)
 {
 }
 
+void loop_attend(struct loop *loop, int fd, short events)
+{
+    size_t i = 0;
+
+    while (i < loop->attended_count && loop->attended[i].fd != fd)
+        i++;
+    if (events == 0) {
+        if (i < loop->attended_count)
+            loop->attended[i] = loop->attended[--loop->attended_count];
+        return;
+    }
+    if (i == loop->attended_count)
+        loop->attended = mem_realloc(loop->attended, ++loop->attended_count * sizeof(*loop->attended));
+    loop->attended[i] = (struct pollfd){.fd = fd, .events = events};
+}
+
+/* Of what is left of a rest, what the timers leave. */
+static int64_t rest_left_us(struct loop *loop, int64_t now_us)
+{
+    int64_t left_us = loop->polled_us + REST_US - now_us, timeout_ms;
+
+    if (!loop->rests || loop->hurries || left_us <= 0)
+        return 0;
+    uv_update_time(&loop->uv);
+    timeout_ms = uv_backend_timeout(&loop->uv);
+    return timeout_ms >= 0 && timeout_ms * 1000 < left_us ? timeout_ms * 1000 : left_us;
+}
+
 /* Where turns follow each other closely, the next comes so long after the one before, and finds several
  * events. */
 static void rest(struct loop *loop)
 {
-    int64_t now_us = clock_mono_us(), left_us = loop->polled_us + REST_US - now_us;
+    int64_t now_us = clock_mono_us(), left_us = rest_left_us(loop, now_us);
 
-    if (loop->rests && !loop->hurries && left_us > 0 && list_empty(&loop->wanted)) {
+    if (left_us > 0) {
         struct timespec time = {.tv_nsec = left_us * 1000};
-        nanosleep(&time, NULL);
-        now_us += left_us;
+        ppoll(loop->attended, loop->attended_count, &time, NULL);
+        now_us = clock_mono_us();
     }
     loop->rests = loop->hurries = false;
     loop->polled_us = now_us;
@@ -124,6 +156,7 @@ void loop_destroy(struct loop *loop)
     /* A closed handle is gone only after a turn; a forgotten one must not hang the exit. */
     for (int turn = 0; turn < 64 && uv_loop_close(&loop->uv) == UV_EBUSY; turn++)
         uv_run(&loop->uv, UV_RUN_NOWAIT);
+    free(loop->attended);
     free(loop);
 }
 

@@ -15,10 +15,14 @@ void loop_destroy(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* What this turn has served is small, comes from many peers all the time, and need not be served at once: a
- * wake-up for each costs more than serving it. The next turn comes 2 ms after this one began at the soonest,
- * unless somebody has called loop_hurry, for whom more is to come. */
+ * wake-up for each costs more than serving it. The next turn comes 8 ms after this one began, unless a timer
+ * is due sooner, something stirs that was attended to, or somebody has called loop_hurry, for whom more is to
+ * come. */
 void loop_rest(struct loop *loop);
 void loop_hurry(struct loop *loop);
+/* What may end a rest: `events` as in poll(2), 0 for none any more, which comes before the descriptor is
+ * closed. */
+void loop_attend(struct loop *loop, int fd, short events);
 /* The time at which this turn of the loop began; cheap. */
 int64_t loop_now_ms(const struct loop *loop);
 /* For the other files of lib/net only. */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <hiredis/async.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -10,6 +11,7 @@
 struct redis_adapter {
     struct loop *loop;
     uv_poll_t poll;
+    int fd;
     int events;                              /* what hiredis waits for */
     redisAsyncContext *context;              /* NULL once hiredis has freed it */
     const struct redis_adapter_hooks *hooks; /* NULL once closed */
@@ -22,6 +24,8 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 static void wait_for(struct redis_adapter *a, int events)
 {
     a->events = events;
+    loop_attend(a->loop, a->fd,
+                (short)((events & UV_READABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0)));
     if (events)
         uv_poll_start(&a->poll, events, on_poll);
     else
@@ -32,7 +36,6 @@ static void wait_for(struct redis_adapter *a, int events)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct redis_adapter *a = poll->data;
-    loop_hurry(a->loop);
     if (status < 0)
         events = a->events;
     if (a->context && events & UV_READABLE)
@@ -90,6 +93,7 @@ static void on_cleanup(void *data)
     const char *why = a->context->c.errstr;
     a->context = NULL;
     a->hooks = NULL;
+    loop_attend(a->loop, a->fd, 0);
     uv_close((uv_handle_t *)&a->poll, on_poll_closed);
     if (hooks)
         hooks->closed(a->arg, *why ? why : "the connection was closed");
@@ -115,6 +119,7 @@ static struct redis_adapter *adapter_create(struct loop *loop, redisAsyncContext
 {
     struct redis_adapter *a = mem_zalloc(sizeof(*a));
     a->loop = loop;
+    a->fd = context->c.fd;
     a->context = context;
     a->hooks = hooks;
     a->arg = arg;

@@ -146,7 +146,7 @@ static void on_received(struct lws *wsi, struct websocket *ws, const char *data,
     bool final = lws_is_final_fragment(wsi);
     size_t remaining = lws_remaining_packet_payload(wsi);
 
-    if (final && remaining == 0)
+    if (final && remaining == 0 && list_empty(&e->full))
         loop_rest(e->loop);
     else
         loop_hurry(e->loop);

@@ -8,9 +8,12 @@
 
 #include "base/clock.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
-#define EVENTS 100
+#define EVENTS  50
+#define REST_MS 8
 
 struct trace {
     struct loop *loop;
@@ -19,7 +22,7 @@ struct trace {
     char steps[32];
     size_t count;
     int64_t started_ms, fired_ms;
-    bool hurried;
+    bool hurried, attended, disregarded, timed;
 };
 
 static void step(struct trace *t, char what)
@@ -172,33 +175,68 @@ static void raise_again(void *arg, int signum)
         raise(SIGUSR1);
 }
 
-/* Returns how long it took. */
-static int64_t play_events(bool hurried)
+static void on_short_timer(void *arg)
 {
-    struct trace t = {.loop = loop_create(), .hurried = hurried};
+}
 
+/* Returns how long it took. `how` says what is done about resting; a pipe stands by that can be read. */
+static int64_t play_events(struct trace how)
+{
+    struct trace t = how;
+    struct loop_timer *timer;
+    int ends[2];
+
+    t.loop = loop_create();
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    if (t.attended)
+        loop_attend(t.loop, ends[0], POLLIN);
+    if (t.disregarded)
+        loop_attend(t.loop, ends[0], 0);
+    timer = loop_timer_create(t.loop, on_short_timer, NULL);
+    if (t.timed)
+        loop_timer_start(timer, 1, 1);
     loop_on_signal(t.loop, SIGUSR1, raise_again, &t);
     t.timer = loop_timer_create(t.loop, send_usr1, &t);
     t.started_ms = clock_mono_ms();
     loop_timer_start(t.timer, 1, 60000);
     loop_run(t.loop);
     loop_timer_destroy(t.timer);
+    loop_timer_destroy(timer);
     loop_destroy(t.loop);
+    close(ends[0]);
+    close(ends[1]);
     return clock_mono_ms() - t.started_ms;
 }
 
 static void test_rests_keep_turns_apart(void **state)
 {
-    assert_true(play_events(false) >= (EVENTS - 2) * 2);
+    assert_true(play_events((struct trace){0}) >= (EVENTS - 2) * REST_MS);
+    assert_true(play_events((struct trace){.attended = true, .disregarded = true}) >= (EVENTS - 2) * REST_MS);
 }
 
 /* Of several tries one is quick: others may have had the machine. */
-static void test_no_rest_in_a_hurry(void **state)
+static void check_does_not_rest(struct trace how)
 {
     int tries = 0;
 
-    while (play_events(true) >= (EVENTS - 2) * 2)
+    while (play_events(how) >= (EVENTS - 2) * REST_MS)
         assert_true(++tries < 20);
+}
+
+static void test_no_rest_in_a_hurry(void **state)
+{
+    check_does_not_rest((struct trace){.hurried = true});
+}
+
+static void test_what_is_attended_to_ends_a_rest(void **state)
+{
+    check_does_not_rest((struct trace){.attended = true});
+}
+
+static void test_a_timer_ends_a_rest(void **state)
+{
+    check_does_not_rest((struct trace){.timed = true});
 }
 
 static void want_again(void *arg)
@@ -215,7 +253,7 @@ static void test_tasks_do_not_rest(void **state)
 {
     int64_t took_ms = INT64_MAX;
 
-    for (int tries = 0; tries < 20 && took_ms >= EVENTS * 2; tries++) {
+    for (int tries = 0; tries < 20 && took_ms >= EVENTS * REST_MS; tries++) {
         struct trace t = {.loop = loop_create()};
         t.task = loop_task_create(t.loop, want_again, &t);
         loop_task_want(t.task);
@@ -225,7 +263,7 @@ static void test_tasks_do_not_rest(void **state)
         loop_task_destroy(t.task);
         loop_destroy(t.loop);
     }
-    assert_true(took_ms < EVENTS * 2);
+    assert_true(took_ms < EVENTS * REST_MS);
 }
 
 int main(void)
@@ -238,6 +276,8 @@ int main(void)
         cmocka_unit_test(test_signals_arrive_on_the_loop),
         cmocka_unit_test(test_rests_keep_turns_apart),
         cmocka_unit_test(test_no_rest_in_a_hurry),
+        cmocka_unit_test(test_what_is_attended_to_ends_a_rest),
+        cmocka_unit_test(test_a_timer_ends_a_rest),
         cmocka_unit_test(test_tasks_do_not_rest),
     };
 

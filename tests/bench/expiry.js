@@ -5,7 +5,6 @@ const { during, quantile } = require('./measure');
 const { populate, ageIndex, userName } = require('./population');
 const { sleep } = require('./rig');
 
-const TTL_MS = 60000;
 const LEAD_MS = 3000; // the first deadline, after all is in place
 const UPDATES = 'presence:updates';
 
@@ -42,7 +41,7 @@ async function watch(rig, { first, silent, spreadMs, waitMs }) {
 // users: how many are online beside the silent ones.
 async function expiry(rig, { users, silent = Math.ceil(users / 100), spreadMs, waitMs }) {
   await populate(rig, users);
-  await ageIndex(rig, users, TTL_MS);
+  await ageIndex(rig, users);
   await rig.startExpiry();
   await sleep(1000);
   const seen = await watch(rig, { first: users, silent, spreadMs, waitMs });

@@ -6,7 +6,6 @@ const { populate, ageIndex } = require('./population');
 const { snapshot } = require('./snapshot');
 const { sleep } = require('./rig');
 
-const TTL_MS = 60000;
 const BEATS = 600; // a second: 18,000 phones that beat every 30 s
 const DASHBOARDS = 500, CHANGES = 100;
 const REST_MS = 5000, SETTLE_MS = 8000;
@@ -57,7 +56,7 @@ async function byProcesses(rig, { processes, phones, seconds }) {
 // So many users online, put there by the script that presence-ws uses; a few thousand phones beat among them.
 async function byUsers(rig, { users, seconds, repeat }) {
   await populate(rig, users);
-  await ageIndex(rig, users, TTL_MS);
+  await ageIndex(rig, users);
   await rig.startServer();
   const beats = await load(rig, { phones: 5000, connectRate: 1000, rate: 3000, changes: 0, seconds, repeat });
   await rig.startExpiry();

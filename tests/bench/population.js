@@ -6,9 +6,13 @@ const { ROOT, Ours } = require('./rig');
 
 const BATCH = 250;
 const DAY_MS = 86400000;
+const TTL_MS = 60000;
+const JITTER_MS = 1000; // from one beat of a phone to the next, of its timer and the network
 const SCRIPTS = path.join(ROOT, 'lib', 'store', 'scripts');
 
 const userName = (i) => `user${i}`;
+// Phones beat in periods: where in a TTL each has its beats, evenly spread in no order (a step prime to the period).
+const phase = (i) => i * 37813 % TTL_MS;
 
 // The shipped script itself, as presence-ws calls it; returns what applies [{ user, deadline }].
 async function sessions(redis) {
@@ -33,22 +37,24 @@ async function keys(redis) {
   };
 }
 
-// `count` users from number `first` on; deadlineOf(i) in ms since 1970, within a day from now.
-async function populate(rig, count, deadlineOf = () => Date.now() + DAY_MS - 1000, first = 0) {
+// `count` users from number `first` on; deadlineOf(i) in ms since 1970, within a day from now. As of phones that beat on for long.
+async function populate(rig, count, deadlineOf, first = 0) {
   const write = await (rig instanceof Ours ? sessions : keys)(rig.redis);
+  const begin = Date.now() + DAY_MS - 2 * TTL_MS;
+  const living = (i) => begin + phase(i) + Math.random() * JITTER_MS;
   for (let i = first; i < first + count; i += BATCH) {
     const size = Math.min(BATCH, first + count - i);
-    await write(Array.from({ length: size }, (_, k) => ({ user: userName(i + k), deadline: Math.floor(deadlineOf(i + k)) })));
+    await write(Array.from({ length: size }, (_, k) => ({ user: userName(i + k), deadline: Math.floor((deadlineOf || living)(i + k)) })));
   }
 }
 
-// What beats within a TTL leave behind: entries of the index that are earlier than the users' deadlines.
-async function ageIndex(rig, count, ttlMs) {
+// What beats leave behind: the index holds deadlines of a TTL before, and all of them pass within the next.
+async function ageIndex(rig, count) {
   if (!(rig instanceof Ours)) return;
   const now = Date.now();
   for (let i = 0; i < count; i += BATCH) {
     const entries = [];
-    for (let k = i; k < Math.min(count, i + BATCH); k++) entries.push(Math.floor(now + Math.random() * ttlMs), userName(k));
+    for (let k = i; k < Math.min(count, i + BATCH); k++) entries.push(now + phase(k), userName(k));
     await rig.redis.zadd('presence:due', 'XX', ...entries);
   }
 }

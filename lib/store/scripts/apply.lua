@@ -15,7 +15,7 @@
 --   . as asked, no change   n went online   f went offline   l too late, not applied   m no such session   x keys of another type
 local TTL, GRACE, UNTIL = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local SESSIONS, META, USER = PREFIX .. 'sessions:', PREFIX .. 'meta:', PREFIX .. 'user:'
-local NOW_TEXT, OLDEST = int(NOW), NOW - TTL
+local OLDEST = NOW - TTL
 -- A beat no older than this sets lastSeen without reading it first: where phones of one user overlap it may step back so far.
 local FRESH = NOW - 250
 local RECKONING = 250
@@ -99,6 +99,15 @@ local function beat_beside(user, s, extra)
   return '.'
 end
 
+-- Of beats in one batch many came in the same millisecond.
+local known_beat, known_deadline
+local function deadline_of(beat, beat_text)
+  if beat_text ~= known_beat then
+    known_beat, known_deadline = beat_text, int(beat + TTL)
+  end
+  return known_deadline
+end
+
 local function live(op, op_role, user, session, beat_text, tail, extra)
   local beat = tonumber(beat_text)
   if beat == 0 or beat > NOW then
@@ -106,7 +115,7 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   elseif beat <= OLDEST then
     return 'l'
   end
-  local deadline_text = int(beat + TTL)
+  local deadline_text = deadline_of(beat, beat_text)
   local value = deadline_text .. '\t' .. beat_text .. '\t' .. tail
   local added = pcall_redis('HSET', SESSIONS .. user, session, value)
   local stands = added == 0 and op ~= 'o'
@@ -231,4 +240,5 @@ for i = 11, #ARGV, 6 do
   online = online + (code == 'n' and 1 or code == 'f' and -1 or 0)
   codes[#codes + 1] = code
 end
-return { int(NOW), epoch, int(rev), online, table.concat(codes) }
+keep_count()
+return { NOW_TEXT, epoch, int(rev), online, table.concat(codes) }

@@ -10,4 +10,4 @@ for i = 1, #page[2], 2 do
     end
   end
 end
-return { int(NOW), page[1], found }
+return { NOW_TEXT, page[1], found }

@@ -3,6 +3,7 @@
 -- Reply: now, epoch, rev, online users, ms held back still, next entry of the index ('' when empty), entries looked at,
 --   and for each user who went offline: the ms since the deadline.
 local LIMIT, HOLDBACK, GAP = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local SESSIONS = PREFIX .. 'sessions:'
 
 -- Redis expires strictly after the deadline: in its own millisecond the key is still there.
 local function passed(deadline)
@@ -17,7 +18,7 @@ local function held_for()
     hold = NOW + HOLDBACK
     call('HSET', EPOCH, 'hold', int(hold))
   end
-  call('HSET', EPOCH, 'swept', int(NOW))
+  call('HSET', EPOCH, 'swept', NOW_TEXT)
   return math.max(0, hold - NOW)
 end
 
@@ -27,7 +28,7 @@ local function external_deadline(user, s)
   if left <= 0 then
     return s.deadline
   end
-  call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL,
+  call('HSET', SESSIONS .. user, EXTERNAL,
     session_value(NOW + left, s.beat, s.opened, '', s.groups, s.device))
   return NOW + left
 end
@@ -36,7 +37,7 @@ local function remove_passed(user, list)
   local removed = 0
   for _, s in ipairs(list) do
     if passed(s.deadline) then
-      removed = removed + call('HDEL', PREFIX .. 'sessions:' .. user, s.name)
+      removed = removed + call('HDEL', SESSIONS .. user, s.name)
     end
   end
   if removed > 0 then
@@ -53,7 +54,7 @@ end
 -- Somebody deleted the sessions of a user who is online, as an eviction does: whoever has one says so again before it is judged.
 local function wait_for_sessions(user)
   local device = pcall_redis('HGET', PREFIX .. 'meta:' .. user, 'deviceId')
-  call('HSET', PREFIX .. 'sessions:' .. user, LOST,
+  call('HSET', SESSIONS .. user, LOST,
     session_value(NOW + HOLDBACK, 0, '0', '', '', type(device) == 'string' and device or ''))
   call('ZADD', DUE, int(NOW + HOLDBACK), user)
   ask_for_sessions(user)
@@ -61,24 +62,16 @@ end
 
 -- The deadline of a user's only session while it lies ahead: nearly every entry is that of a user who has beaten since.
 local function only_deadline(flat)
-  if is_error(flat) or #flat ~= 2 then
-    return nil
-  end
-  local deadline = tonumber(string.match(flat[2], '^(%d+)\t%d+\t%d+\t[^\t]*\t[^\t]*\t') or 0)
-  return not passed(deadline) and deadline or nil
+  local text = #flat == 2 and string.match(flat[2], '^(%d+)\t%d+\t%d+\t[^\t]*\t[^\t]*\t')
+  -- Beyond 15 digits another writer made it up, and a score may not take it.
+  return text and #text <= 15 and tonumber(text) > NOW - 2 and text
 end
 
--- nil while the user lives, else the ms since the last deadline.
-local function judge(user, score)
-  local flat = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
-  local ahead = only_deadline(flat)
-  if ahead then
-    call('ZADD', DUE, int(ahead), user)
-    return nil
-  end
+-- nil while the user lives, else the ms since the last deadline. `flat`: the sessions, as HGETALL gives them.
+local function judge(user, flat)
   local list, last = sessions_of(user, flat)
-  local deadline = last and last.deadline or math.max(score, key_deadline(user))
-  if not last and passed(deadline) and HOLDBACK > 0 and key_is(PREFIX .. 'sessions:' .. user, 'hash') then
+  local deadline = last and last.deadline or math.max(tonumber(call('ZSCORE', DUE, user)), key_deadline(user))
+  if not last and passed(deadline) and HOLDBACK > 0 and key_is(SESSIONS .. user, 'hash') then
     wait_for_sessions(user)
     return nil
   end
@@ -95,15 +88,17 @@ local function judge(user, score)
     call('ZADD', DUE, int(deadline), user)
     return nil
   end
-  if not key_is(PREFIX .. 'meta:' .. user, 'hash') then
+  local known = pcall_redis('HMGET', PREFIX .. 'meta:' .. user, 'lastSeen', 'sinceDevice', 'groups', 'deviceId')
+  if is_error(known) then
     call('DEL', PREFIX .. 'meta:' .. user)
+    known = {}
   end
   local seen = 0
   for _, s in ipairs(list) do
     seen = math.max(seen, s.beat)
   end
   local reason = last and last.reason ~= '' and last.reason or 'expired'
-  go_offline(user, reason, seen, last and last.device or call('HGET', PREFIX .. 'meta:' .. user, 'deviceId') or '')
+  go_offline(user, reason, seen, last and last.device or known[4] or '', known)
   return NOW - deadline
 end
 
@@ -111,11 +106,24 @@ local online = call('ZCARD', DUE)
 enter_epoch()
 local held, lags, looked = held_for(), {}, 0
 if held == 0 then
-  local found = call('ZRANGEBYSCORE', DUE, '-inf', int(NOW - 2), 'WITHSCORES', 'LIMIT', 0, LIMIT)
-  looked = #found / 2
-  for i = 1, #found, 2 do
-    lags[#lags + 1] = judge(found[i], tonumber(found[i + 1]))
+  local found, moves, n = call('ZRANGEBYSCORE', DUE, '-inf', int(NOW - 2), 'LIMIT', 0, LIMIT), {}, 0
+  looked = #found
+  for i = 1, looked do
+    local user = found[i]
+    local flat = pcall_redis('HGETALL', SESSIONS .. user)
+    local ahead = only_deadline(flat)
+    if ahead then
+      moves[n + 1], moves[n + 2] = ahead, user
+      n = n + 2
+    else
+      lags[#lags + 1] = judge(user, flat)
+    end
   end
+  -- In one command each so many: Lua's stack holds no more than some thousand.
+  for i = 1, n, 1000 do
+    call('ZADD', DUE, unpack(moves, i, math.min(i + 999, n)))
+  end
+  keep_count()
 end
 local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-return { int(NOW), epoch, int(rev), online - #lags, held, first[2] and int(tonumber(first[2])) or '', looked, lags }
+return { NOW_TEXT, epoch, int(rev), online - #lags, held, first[2] and int(tonumber(first[2])) or '', looked, lags }

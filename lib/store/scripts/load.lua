@@ -13,4 +13,4 @@ for i = 1, #page[2], 2 do
   users[n + 1], users[n + 2], users[n + 3] = user, m[1] or '0', m[2] or m[3] or ''
   users[n + 4], users[n + 5] = m[4] or '0', m[5] or ''
 end
-return { int(NOW), call('HGET', EPOCH, 'id') or '', call('GET', REV) or '0', page[1], users }
+return { NOW_TEXT, call('HGET', EPOCH, 'id') or '', call('GET', REV) or '0', page[1], users }

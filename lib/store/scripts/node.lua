@@ -6,7 +6,7 @@
 local FORGET = tonumber(ARGV[12])
 
 local function describe()
-  return '{"program":' .. cjson.encode(ARGV[8]) .. ',"address":' .. cjson.encode(ARGV[9]) .. ',"seen":' .. int(NOW)
+  return '{"program":' .. cjson.encode(ARGV[8]) .. ',"address":' .. cjson.encode(ARGV[9]) .. ',"seen":' .. NOW_TEXT
     .. ',"offset":' .. ARGV[10] .. ',"asserted":' .. cjson.encode(ARGV[11]) .. '}'
 end
 
@@ -51,4 +51,4 @@ local revoked = pcall_redis('HGET', PREFIX .. 'revoked', 'version')
 if is_error(revoked) then
   revoked = '0'
 end
-return { int(NOW), epoch, int(rev), online, state[1] or '0', held, forget_silent(call('HGETALL', NODES)), revoked or '0' }
+return { NOW_TEXT, epoch, int(rev), online, state[1] or '0', held, forget_silent(call('HGETALL', NODES)), revoked or '0' }

@@ -12,10 +12,13 @@ local call, pcall_redis = redis.call, redis.pcall
 local time = call('TIME')
 local NOW = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local epoch, rev
+local announced, balance = false, 0 -- since the counters in Redis were last right
 
 local function int(n)
   return string.format('%d', n)
 end
+
+local NOW_TEXT, NODE_JSON = int(NOW), cjson.encode(NODE)
 
 local function is_error(reply)
   return type(reply) == 'table' and reply.err ~= nil
@@ -29,11 +32,11 @@ local function begin_epoch()
   if known >= seed then
     seed = known + 1000000000 + tonumber(time[2]) * 1000
   end
-  rev = seed
+  rev, announced, balance = seed, false, 0
   epoch = string.sub(RUN_ID, 1, 8) .. '-' .. string.format('%x', seed)
   call('DEL', LOG, EPOCH)
   call('SET', REV, int(rev))
-  call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', int(NOW), 'online', call('ZCARD', DUE))
+  call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', NOW_TEXT, 'online', call('ZCARD', DUE))
 end
 
 -- Another Redis process, or an emptied one, means another epoch; so does a record or a counter of another form, an index that
@@ -128,15 +131,16 @@ local function groups_union(list)
 end
 
 -- Takes a revision, appends to the log, publishes. XADD refuses an id behind the log's last: the counter was lost or set
--- back, which is a new epoch.
+-- back, which is a new epoch. Who announces calls keep_count at the end of the script.
 local function announce(user, status, reason, seen, device, groups)
   local event
   local function compose()
-    event = '{"userId":' .. cjson.encode(user) .. ',"status":"' .. status .. '","timestamp":' .. int(NOW)
-      .. ',"lastSeen":' .. int(seen) .. ',"deviceId":' .. (device == '' and 'null' or cjson.encode(device))
-      .. ',"rev":' .. int(rev) .. ',"epoch":"' .. epoch .. '","db":' .. DB .. ',"reason":' .. cjson.encode(reason)
-      .. ',"node":' .. cjson.encode(NODE) .. (groups == '' and '' or ',"groups":' .. groups) .. '}'
-    return pcall_redis('XADD', LOG, 'MAXLEN', '~', LOG_MAX, int(rev) .. '-0', 'event', event)
+    local rev_text = int(rev)
+    event = '{"userId":' .. cjson.encode(user) .. ',"status":"' .. status .. '","timestamp":' .. NOW_TEXT
+      .. ',"lastSeen":' .. seen .. ',"deviceId":' .. (device == '' and 'null' or cjson.encode(device))
+      .. ',"rev":' .. rev_text .. ',"epoch":"' .. epoch .. '","db":' .. DB .. ',"reason":' .. cjson.encode(reason)
+      .. ',"node":' .. NODE_JSON .. (groups == '' and '' or ',"groups":' .. groups) .. '}'
+    return pcall_redis('XADD', LOG, 'MAXLEN', '~', LOG_MAX, rev_text .. '-0', 'event', event)
   end
   rev = rev + 1
   if is_error(compose()) then
@@ -144,35 +148,48 @@ local function announce(user, status, reason, seen, device, groups)
     rev = rev + 1
     compose()
   end
-  call('SET', REV, int(rev))
-  call('HINCRBY', EPOCH, 'online', status == 'online' and 1 or -1)
+  announced, balance = true, balance + (status == 'online' and 1 or -1)
   call('PUBLISH', PREFIX .. status, event)
   call('PUBLISH', PREFIX .. 'updates', event)
 end
 
+-- Once for all that the script has announced. One that broke off before would leave a counter behind the log: a new epoch.
+local function keep_count()
+  if announced then
+    call('SET', REV, int(rev))
+    call('HINCRBY', EPOCH, 'online', balance)
+    announced, balance = false, 0
+  end
+end
+
 local function go_online(user, reason, s)
   local groups = s.groups == '' and '' or groups_union({ s })
-  announce(user, 'online', reason, s.beat, s.device, groups)
-  call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', int(s.deadline))
-  call('ZADD', DUE, int(s.deadline), user)
+  local deadline, seen = int(s.deadline), int(s.beat)
+  announce(user, 'online', reason, seen, s.device, groups)
+  call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', deadline)
+  call('ZADD', DUE, deadline, user)
   local meta = PREFIX .. 'meta:' .. user
-  call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', s.role, 'since', int(NOW),
-    'sinceSeen', int(s.beat), 'rev', int(rev), 'reason', reason, 'node', NODE)
+  call('HSET', meta, 'status', 'online', 'lastSeen', seen, 'deviceId', s.device, 'role', s.role, 'since', NOW_TEXT,
+    'sinceSeen', seen, 'rev', int(rev), 'reason', reason, 'node', NODE)
   call('HDEL', meta, 'sinceDevice', 'groups')
   if groups ~= '' then
     call('HSET', meta, 'groups', groups)
   end
 end
 
-local function go_offline(user, reason, seen, device)
+-- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already.
+local function go_offline(user, reason, seen, device, known)
   local meta = PREFIX .. 'meta:' .. user
-  seen = math.max(seen, tonumber(call('HGET', meta, 'lastSeen') or 0) or 0)
-  announce(user, 'offline', reason, seen, device, '')
+  known = known or call('HMGET', meta, 'lastSeen', 'sinceDevice', 'groups')
+  local seen_text = int(math.max(seen, tonumber(known[1] or 0) or 0))
+  announce(user, 'offline', reason, seen_text, device, '')
   call('DEL', PREFIX .. 'user:' .. user, PREFIX .. 'sessions:' .. user)
   call('ZREM', DUE, user)
-  call('HSET', meta, 'status', 'offline', 'lastSeen', int(seen), 'deviceId', device, 'since', int(NOW),
-    'sinceSeen', int(seen), 'rev', int(rev), 'reason', reason, 'node', NODE)
-  call('HDEL', meta, 'sinceDevice', 'groups')
+  call('HSET', meta, 'status', 'offline', 'lastSeen', seen_text, 'deviceId', device, 'since', NOW_TEXT,
+    'sinceSeen', seen_text, 'rev', int(rev), 'reason', reason, 'node', NODE)
+  if known[2] or known[3] then
+    call('HDEL', meta, 'sinceDevice', 'groups')
+  end
 end
 
 -- Brings index, key and groups of a user who is online in line with the sessions left. The index may be early, never late.

@@ -13,7 +13,7 @@ local function adopt(user, left, listed)
     seen = NOW
   end
   local s = { name = EXTERNAL, deadline = deadline, beat = seen, groups = '', device = meta[1] or '', role = meta[2] or 'mobile' }
-  call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL, session_value(deadline, seen, int(NOW), '', '', s.device))
+  call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL, session_value(deadline, seen, NOW_TEXT, '', '', s.device))
   if listed then
     settle(user)
   else
@@ -138,4 +138,5 @@ local codes = {}
 for i = 10, #ARGV do
   codes[#codes + 1] = mend(ARGV[i])
 end
-return { int(NOW), epoch, int(rev), call('ZCARD', DUE), table.concat(codes) }
+keep_count()
+return { NOW_TEXT, epoch, int(rev), call('ZCARD', DUE), table.concat(codes) }

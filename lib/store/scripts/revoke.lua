@@ -55,4 +55,4 @@ table.sort(names)
 for _, name in ipairs(names) do
   list[#list + 1], list[#list + 2] = name, int(held[name].issued) .. '\t' .. int(held[name].ends)
 end
-return { int(NOW), epoch, int(rev), call('HGET', REVOKED, 'version') or '0', homeless, list }
+return { NOW_TEXT, epoch, int(rev), call('HGET', REVOKED, 'version') or '0', homeless, list }

@@ -2,7 +2,7 @@
 'use strict';
 const Redis = require('ioredis');
 const { during, quantile } = require('./measure');
-const { populate, ageIndex, userName } = require('./population');
+const { populate, ageIndex, swept, userName } = require('./population');
 const { sleep } = require('./rig');
 
 const LEAD_MS = 3000; // the first deadline, after all is in place
@@ -43,7 +43,7 @@ async function expiry(rig, { users, silent = Math.ceil(users / 100), spreadMs, w
   await populate(rig, users);
   await ageIndex(rig, users);
   await rig.startExpiry();
-  await sleep(1000);
+  await swept(rig);
   const seen = await watch(rig, { first: users, silent, spreadMs, waitMs });
   if (seen.early) throw new Error(`${seen.early} users were said to be offline before their deadline`);
   const { lags } = seen;

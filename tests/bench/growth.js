@@ -2,13 +2,13 @@
 'use strict';
 const { load } = require('./load');
 const { cpu, median, pss } = require('./measure');
-const { populate, ageIndex } = require('./population');
+const { populate, ageIndex, swept } = require('./population');
 const { snapshot } = require('./snapshot');
 const { sleep } = require('./rig');
 
 const BEATS = 600; // a second: 18,000 phones that beat every 30 s
 const DASHBOARDS = 500, CHANGES = 100;
-const REST_MS = 5000, SETTLE_MS = 8000;
+const REST_MS = 5000;
 
 const medianOf = (reports, value) => median(reports.map(value));
 const grown = (account) => (account.connectedPssKb - account.startPssKb) * 1024;
@@ -60,7 +60,7 @@ async function byUsers(rig, { users, seconds, repeat }) {
   await rig.startServer();
   const beats = await load(rig, { phones: 5000, connectRate: 1000, rate: 3000, changes: 0, seconds, repeat });
   await rig.startExpiry();
-  await sleep(SETTLE_MS); // the phones have gone, and what had waited for the sweep is swept
+  await swept(rig);
   const before = cpu(rig.pids.redis), began = Date.now();
   await sleep(REST_MS);
   const index = (cpu(rig.pids.redis) - before) / (Date.now() - began) / 10;

@@ -2,11 +2,12 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { ROOT, Ours } = require('./rig');
+const { ROOT, Ours, sleep } = require('./rig');
 
 const BATCH = 250;
 const DAY_MS = 86400000;
 const TTL_MS = 60000;
+const CAUGHT_UP_MS = 100, POLL_MS = 50;
 const JITTER_MS = 1000; // from one beat of a phone to the next, of its timer and the network
 const SCRIPTS = path.join(ROOT, 'lib', 'store', 'scripts');
 
@@ -59,4 +60,10 @@ async function ageIndex(rig, count) {
   }
 }
 
-module.exports = { populate, ageIndex, userName };
+// While all was put in place deadlines of the index have passed: until the sweep has caught up with them.
+async function swept(rig) {
+  if (!(rig instanceof Ours)) return;
+  while (await rig.redis.zcount('presence:due', '-inf', Date.now() - CAUGHT_UP_MS) > 0) await sleep(POLL_MS);
+}
+
+module.exports = { populate, ageIndex, swept, userName };

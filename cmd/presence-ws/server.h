@@ -1,13 +1,14 @@
 /* The whole of presence-ws: what the parts share. The parts are
- *   admission.c  quotas
- *   arrival.c    phones until their session stands in the store
- *   client.c     a connection: its session, its timer, its end
- *   inbox.c      the messages it sends
- *   watcher.c    viewers: changes out
- *   store.c      Redis: the asserter and the follower on the links
- *   health.c     /healthz, /readyz, /metrics
- *   serving.c    all these together, from the start to the end of the drain
- *   main.c       the process: listeners, signals, keys */
+ *   admission.c     quotas
+ *   arrival.c       phones until their session stands in the store
+ *   client.c        a connection: its session, its timer, its end
+ *   inbox.c         the messages it sends
+ *   watcher.c       viewers: who they are, what they choose to see
+ *   watcher_view.c  what they are told: changes out
+ *   store.c         Redis: the asserter and the follower on the links
+ *   health.c        /healthz, /readyz, /metrics
+ *   serving.c       all these together, from the start to the end of the drain
+ *   main.c          the process: listeners, signals, keys */
 #ifndef PRESENCE_WS_SERVER_H
 #define PRESENCE_WS_SERVER_H
 
@@ -79,6 +80,7 @@ struct server {
     struct loop_task *tell_task;
     struct loop_timer *window_timer;
     int64_t told_ms;   /* the last flush */
+    int64_t tidied_ms; /* when what no viewer waits for was last looked for */
     uint64_t observed; /* entries whose latency was taken */
 
     bool draining;
@@ -97,7 +99,7 @@ bool store_up(const struct server *s);
 /* Redis's clock, as this server reckons it. */
 int64_t store_now(const struct server *s);
 
-/* watcher.c */
+/* watcher.c, watcher_view.c */
 struct watcher;
 struct client;
 void watchers_start(struct server *s);

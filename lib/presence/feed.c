@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COSTLY_USERS 20000 /* a snapshot of more */
+#define COSTLY_MS    250   /* is shared so long though changes have come */
+#define IDLE_MS      5000
+
 static struct feed_entry *entry_at(const struct feed *f, uint64_t seq)
 {
     return &f->entries[seq & (f->capacity - 1)];
@@ -27,6 +31,12 @@ static void snapshot_release(struct snapshot *s)
         return;
     bytes_finish(&s->tail);
     free(s);
+}
+
+static void unshare(struct feed *f, int encoding)
+{
+    snapshot_release(f->shared[encoding]);
+    f->shared[encoding] = NULL;
 }
 
 static void evict(struct feed *f)
@@ -56,10 +66,8 @@ void feed_restart(struct feed *f, uint64_t rev)
 {
     f->evicted_rev = rev;
     f->restarted = f->head;
-    for (int i = 0; i < FEED_ENCODINGS; i++) {
-        snapshot_release(f->shared[i]);
-        f->shared[i] = NULL;
-    }
+    for (int i = 0; i < FEED_ENCODINGS; i++)
+        unshare(f, i);
 }
 
 /* From outside, like all texts of a change, but of no known length. */
@@ -181,19 +189,35 @@ static struct snapshot *snapshot_build(struct feed *f, const struct roster *r, i
 
 /* The whole roster's snapshot is shared while it is true, and, when it is costly to make, a little longer:
  * changes since then follow it anyway. */
+static bool sharable(const struct feed *f, const struct roster *r, int encoding, int64_t mono_ms)
+{
+    const struct snapshot *s = f->shared[encoding];
+    bool servable = s && s->seq >= oldest(f, encoding);
+    return servable && (s->seq == f->head || (r->online > COSTLY_USERS && mono_ms - s->built_ms < COSTLY_MS));
+}
+
 static struct snapshot *snapshot_shared(struct feed *f, const struct roster *r, int encoding, int64_t now_ms,
                                         int64_t mono_ms)
 {
-    struct snapshot *s = f->shared[encoding];
-    bool servable = s && s->seq >= oldest(f, encoding);
-    bool fresh = servable && (s->seq == f->head || (r->online > 20000 && mono_ms - s->built_ms < 250));
-    if (!fresh) {
-        snapshot_release(s);
-        s = f->shared[encoding] = snapshot_build(f, r, encoding, NULL, now_ms);
-        s->built_ms = mono_ms;
+    if (!sharable(f, r, encoding, mono_ms)) {
+        unshare(f, encoding);
+        f->shared[encoding] = snapshot_build(f, r, encoding, NULL, now_ms);
+        f->shared[encoding]->built_ms = mono_ms;
     }
-    s->holders++;
-    return s;
+    f->shared[encoding]->shared_ms = mono_ms;
+    f->shared[encoding]->holders++;
+    return f->shared[encoding];
+}
+
+void feed_tidy(struct feed *f, const struct roster *r, int64_t mono_ms)
+{
+    for (int i = 0; i < FEED_ENCODINGS; i++) {
+        const struct snapshot *s = f->shared[i];
+        bool idle =
+            s && s->holders == 1 && (!sharable(f, r, i, mono_ms) || mono_ms - s->shared_ms >= IDLE_MS);
+        if (idle)
+            unshare(f, i);
+    }
 }
 
 void viewer_finish(struct viewer *v)

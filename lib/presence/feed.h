@@ -52,7 +52,7 @@ struct snapshot {
     size_t holders;
     uint64_t seq; /* entries from this on are not in it */
     uint64_t rev;
-    int64_t built_ms;
+    int64_t built_ms, shared_ms; /* monotonic: when it was made, when last shared */
     struct bytes tail;
 };
 
@@ -108,6 +108,9 @@ void viewer_begin(struct viewer *v, struct feed *f, const struct roster *r, stru
  * called. Who is bound to groups never resumes: no revision tells who was a member when. */
 int viewer_resume(struct viewer *v, struct feed *f, const struct roster *r, struct span epoch, uint64_t rev);
 void viewer_finish(struct viewer *v);
+/* Frees shared snapshots that no viewer waits for, and that a next one would not get, or has not for 5 s: at
+ * a million users one is 70 MB. Every second or so. */
+void feed_tidy(struct feed *f, const struct roster *r, int64_t mono_ms);
 
 /* Whole frames as they stand, in one part; or one fragment of a snapshot, to be framed: several parts in a
  * row. */

@@ -8,7 +8,7 @@ const { sleep } = require('./rig');
 
 const BEATS = 600; // a second: 18,000 phones that beat every 30 s
 const DASHBOARDS = 500, CHANGES = 100;
-const REST_MS = 5000;
+const REST_MS = 5000, UNSHARED_MS = 7000;
 
 const medianOf = (reports, value) => median(reports.map(value));
 const grown = (account) => (account.connectedPssKb - account.startPssKb) * 1024;
@@ -77,8 +77,10 @@ async function roster(rig, { users, repeat }) {
   const start = rig.startServer.bind(rig);
   rig.startServer = async () => { const port = await start(); before.kb = pss(rig.pids.server); return port; };
   const seen = await snapshot(rig, users, repeat);
-  await sleep(REST_MS);
-  return { ms: seen.ms, server: seen.server, commands: seen.commands, memory: (pss(rig.pids.server) - before.kb) / 1024 };
+  const grown = () => (pss(rig.pids.server) - before.kb) / 1024;
+  const shared = grown();
+  await sleep(UNSHARED_MS);
+  return { ms: seen.ms, server: seen.server, commands: seen.commands, shared, memory: grown() };
 }
 
 module.exports = { byConnections, byProcesses, byUsers, roster };

@@ -109,7 +109,7 @@ async function growingUsers({ grids, scale }) {
     ['beat', 'CPU per heartbeat at 3,000/s', 'µs'], ['beatRedis', '  its share of Redis', 'µs'],
     ['index', 'CPU of Redis for the due index', '% of a core']]);
   await grow(grids, 'users online', scale.users, (rig, users) => growth.roster(rig, { users, repeat }), [
-    ['memory', 'memory of the roster and its snapshot (PSS)', 'MiB'], ['ms', 'snapshot to a new dashboard', 'ms'],
+    ['memory', 'memory of the roster (PSS)', 'MiB'], ['shared', '  while a snapshot is shared', 'MiB'], ['ms', 'snapshot to a new dashboard', 'ms'],
     ['server', '  CPU', 'µs'], ['commands', '  Redis commands', '']]);
 }
 

@@ -81,6 +81,37 @@ static void test_old_snapshots_and_revisions(void **state)
     teardown(&x);
 }
 
+static void tidy_at(struct fixture *x, int64_t mono_ms, bool left)
+{
+    feed_tidy(&x->feed, &x->roster, mono_ms);
+    assert_int_equal(x->feed.shared[0] != NULL, left);
+}
+
+static void test_what_nobody_waits_for_is_freed(void **state)
+{
+    struct fixture x;
+    struct viewer v;
+    bytes_auto got = BYTES_INIT;
+
+    setup(&x, 65536, 4 << 20);
+    fill(&x, 20001);
+    viewer_setup(&v, &x, 0, false, NULL);
+    viewer_begin(&v, &x.feed, &x.roster, SPAN("me"), 0, 1000);
+    tidy_at(&x, 90000, true); /* it is being sent */
+    read_all(&v, &x, &got);
+    viewer_begin(&v, &x.feed, &x.roster, SPAN("me"), 0, 90000);
+    read_all(&v, &x, &got);
+    tidy_at(&x, 94999, true);
+    tidy_at(&x, 95000, false);
+    viewer_begin(&v, &x.feed, &x.roster, SPAN("me"), 0, 96000);
+    change(&x, "a", true);
+    read_all(&v, &x, &got);
+    tidy_at(&x, 96249, true);
+    tidy_at(&x, 96250, false);
+    viewer_gone(&v, &x);
+    teardown(&x);
+}
+
 /* Sent in fragments, while others come and go and the shared one is replaced: ASan looks on. */
 static void test_large_snapshots(void **state)
 {
@@ -145,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_snapshots_are_shared),
         cmocka_unit_test(test_old_snapshots_and_revisions),
+        cmocka_unit_test(test_what_nobody_waits_for_is_freed),
         cmocka_unit_test(test_large_snapshots),
     };
 

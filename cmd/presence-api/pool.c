@@ -13,10 +13,13 @@
 #include <string.h>
 #include <time.h>
 
+#define SPARE_MAX 131072 /* bytes that a thread keeps from one answer to the next */
+
 struct slot {
     struct redis_sync *redis; /* NULL: none, or in use */
     bool used;                /* its thread has it, and brings it back or lets it go */
     uint64_t generation;      /* of the connection: one older than the pool's may be dead */
+    struct arena spare;       /* memory for the next answers; its thread's */
 };
 
 struct pool {
@@ -138,8 +141,10 @@ void pool_destroy(struct pool *p)
     pthread_cond_broadcast(&p->wanted);
     pthread_mutex_unlock(&p->lock);
     pthread_join(p->opener, NULL);
-    for (unsigned i = 0; i < p->count; i++)
+    for (unsigned i = 0; i < p->count; i++) {
         redis_sync_close(p->slots[i].redis);
+        arena_finish(&p->slots[i].spare);
+    }
     pthread_cond_destroy(&p->wanted);
     pthread_cond_destroy(&p->news);
     pthread_mutex_destroy(&p->lock);
@@ -216,7 +221,10 @@ static enum redis_sync_result exchange(struct redis_sync *r, struct span command
 
 void pool_answers_finish(struct pool_answers *a)
 {
-    arena_finish(&a->arena);
+    arena_reset(&a->arena, SPARE_MAX);
+    arena_finish(a->home);
+    *a->home = a->arena;
+    a->arena = (struct arena){0};
 }
 
 /* One try: REDIS_SYNC_UNREACHABLE also when there is no connection to try with. */
@@ -242,7 +250,9 @@ static enum redis_sync_result try_once(struct pool *p, unsigned slot, struct spa
 int pool_ask(struct pool *p, unsigned slot, struct span commands, size_t count, int64_t deadline_ms,
              struct pool_answers *ret)
 {
-    struct pool_answers a = {0};
+    struct arena *spare = &p->slots[slot].spare;
+    struct pool_answers a = {.arena = *spare, .home = spare};
+    *spare = (struct arena){0};
     a.replies = arena_alloc(&a.arena, count * sizeof(struct redisReply *));
     enum redis_sync_result result = try_once(p, slot, commands, count, deadline_ms, &a);
     if (result == REDIS_SYNC_UNREACHABLE)

@@ -20,6 +20,7 @@ void pool_destroy(struct pool *p);
 struct pool_answers {
     struct redisReply **replies; /* one for each command */
     struct arena arena;          /* which has them */
+    struct arena *home;          /* where its memory goes back to */
     int64_t sent_ms;             /* monotonic; when the commands went out, or a little earlier */
     char run_id[41];             /* of the Redis process that answered */
 };

@@ -14,6 +14,8 @@ struct arena {
 
 /* Aligned for any object, not cleared; ends the process when there is none (mem.h). */
 void *arena_alloc(struct arena *a, size_t size);
+/* Frees every piece, but keeps the memory of the newest block, of at most so many bytes, for others. */
+void arena_reset(struct arena *a, size_t most);
 /* Frees every piece; the arena is empty then. */
 void arena_finish(struct arena *a);
 

@@ -38,11 +38,20 @@ size_t utf8_next(struct span text, uint32_t *ret)
     return len;
 }
 
+/* Nearly all text is ASCII. */
+static size_t next(struct span text, uint32_t *ret)
+{
+    if (!text.len || (unsigned char)text.data[0] >= 0x80)
+        return utf8_next(text, ret);
+    *ret = (unsigned char)text.data[0];
+    return 1;
+}
+
 static bool utf8_all(struct span text, bool plain)
 {
     while (text.len) {
         uint32_t c;
-        size_t len = utf8_next(text, &c);
+        size_t len = next(text, &c);
 
         if (!len || (plain && utf8_is_control(c)))
             return false;
@@ -86,7 +95,7 @@ static size_t json_run(struct span text)
 
     while (run < text.len) {
         uint32_t c;
-        size_t len = utf8_next((struct span){text.data + run, text.len - run}, &c);
+        size_t len = next((struct span){text.data + run, text.len - run}, &c);
 
         if (!len || c < 0x20 || c == '"' || c == '\\')
             break;

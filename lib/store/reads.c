@@ -20,19 +20,25 @@ static void user_arg(const struct store *s, enum user_key key, struct span user,
     resp_arg(out, bytes_span(&name));
 }
 
+/* Hundreds of commands: what is the same in all is written once. */
 void store_status(const struct store *s, const struct span *users, size_t count, struct bytes *out)
 {
+    static const char hmget[] = "*4\r\n$5\r\nHMGET\r\n", fields[] = "$8\r\nlastSeen\r\n$8\r\ndeviceId\r\n";
+    bytes_auto key = BYTES_INIT;
+    keys_user(s->prefix, USER_KEY_META, SPAN_NONE, &key);
+    size_t head = key.len;
+    bytes_reserve(out, (count + 1) * (head + 64));
     resp_begin(out, 2 + count);
     resp_text(out, "ZMSCORE");
     name_arg(s, KEY_DUE, out);
     for (size_t i = 0; i < count; i++)
         resp_arg(out, users[i]);
     for (size_t i = 0; i < count; i++) {
-        resp_begin(out, 4);
-        resp_text(out, "HMGET");
-        user_arg(s, USER_KEY_META, users[i], out);
-        resp_text(out, "lastSeen");
-        resp_text(out, "deviceId");
+        key.len = head;
+        bytes_append_span(&key, users[i]);
+        bytes_append(out, hmget, sizeof(hmget) - 1);
+        resp_arg(out, bytes_span(&key));
+        bytes_append(out, fields, sizeof(fields) - 1);
     }
 }
 

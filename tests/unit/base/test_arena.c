@@ -38,11 +38,28 @@ static void test_finished_is_empty(void **state)
     }
 }
 
+static void test_reset_keeps_a_block(void **state)
+{
+    struct arena a = {0};
+    arena_reset(&a, 1000000);
+    assert_null(a.blocks);
+    char *first = arena_alloc(&a, 100);
+    arena_reset(&a, 1000000);
+    assert_ptr_equal(arena_alloc(&a, 100), first);
+    char *large = arena_alloc(&a, 500000);
+    arena_reset(&a, 1000000);
+    assert_ptr_equal(arena_alloc(&a, 500000), large);
+    arena_reset(&a, 400000);
+    assert_null(a.blocks);
+    arena_finish(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_are_apart),
         cmocka_unit_test(test_finished_is_empty),
+        cmocka_unit_test(test_reset_keeps_a_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,8 @@ static enum redis_sync_result exchange(struct redis_sync *r, struct span command
 
 void pool_answers_finish(struct pool_answers *a)
 {
+    if (!a->home)
+        return;
     arena_reset(&a->arena, SPARE_MAX);
     arena_finish(a->home);
     *a->home = a->arena;

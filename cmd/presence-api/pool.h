@@ -30,6 +30,7 @@ struct pool_answers {
  * Redis is out of reach; *ret is untouched. Each slot is one thread's. */
 int pool_ask(struct pool *p, unsigned slot, struct span commands, size_t count, int64_t deadline_ms,
              struct pool_answers *ret);
+/* Zeroed ones are none. */
 void pool_answers_finish(struct pool_answers *a);
 /* These answers show that the connection is of no use (LOADING and the like): opens a new one. */
 void pool_distrust(struct pool *p, unsigned slot);

@@ -213,6 +213,7 @@ scenario('fragments down to one byte, with control frames between them', { env: 
     count++;
     phone.terminate();
   }
+  await until(async () => await s.redis.zcard('presence:due') === 0, 'the phones are seen to be gone');
   const viewer = await connect(s, 'boss', { role: 'web' });
   assert.equal(codecs.notepack.decode(await viewer.message())[1], SNAPSHOT);
   const wish = pack([0, SUBSCRIBE, 'boss', 0, { users: Array.from({ length: 1000 }, (_, i) => `user${i}`) }]);

@@ -41,15 +41,15 @@ static enum token_result public_signature_check(const struct public_keys *keys,
 
 /* The secret serves HMAC alone and a public key its own algorithm alone, whatever the token asks for (RFC
  * 8725, 3.1). */
-static enum token_result signature_check(const struct token_keys *keys, struct span text,
-                                         const struct token_text *parsed)
+static enum token_result signature_check(const struct token_keys *keys, const struct token_text *parsed)
 {
     if (!algorithm_is_hmac(parsed->alg))
         return public_signature_check(&keys->public_keys, parsed);
     if (keys->secret == NULL)
         return TOKEN_ALGORITHM;
     struct span secret = {keys->secret, keys->secret_len};
-    return hmac_verify(text, parsed->alg, secret) ? TOKEN_OK : TOKEN_SIGNATURE;
+    bool good = hmac_verify(parsed->signed_part, bytes_span(&parsed->signature), parsed->alg, secret);
+    return good ? TOKEN_OK : TOKEN_SIGNATURE;
 }
 
 enum token_result token_verify(const struct token_keys *keys, struct span text, int64_t now_s,
@@ -59,7 +59,7 @@ enum token_result token_verify(const struct token_keys *keys, struct span text, 
     enum token_result result = token_text_parse(text, &parsed);
     if (result != TOKEN_OK)
         return result;
-    result = signature_check(keys, text, &parsed);
+    result = signature_check(keys, &parsed);
     if (result == TOKEN_OK)
         result = token_claims_read(parsed.claims, &keys->rules, now_s, ret);
     token_text_finish(&parsed);

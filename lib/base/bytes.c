@@ -68,6 +68,7 @@ struct span span_split(struct span *rest, char separator)
 
 int span_to_u64(struct span text, uint64_t max, uint64_t *ret)
 {
+    bool may_overflow = text.len > 19; /* the digits of UINT64_MAX, less one */
     uint64_t value = 0;
 
     if (!text.len)
@@ -75,10 +76,12 @@ int span_to_u64(struct span text, uint64_t max, uint64_t *ret)
     for (size_t i = 0; i < text.len; i++) {
         uint64_t digit = (uint64_t)(unsigned char)text.data[i] - '0';
 
-        if (digit > 9 || digit > max || value > (max - digit) / 10)
+        if (digit > 9 || (may_overflow && value > (UINT64_MAX - digit) / 10))
             return -1;
         value = value * 10 + digit;
     }
+    if (value > max)
+        return -1;
     *ret = value;
     return 0;
 }
@@ -136,11 +139,6 @@ void bytes_append(struct bytes *b, const void *data, size_t len)
 void bytes_append_span(struct bytes *b, struct span text)
 {
     bytes_append(b, text.data, text.len);
-}
-
-void bytes_append_text(struct bytes *b, const char *text)
-{
-    bytes_append(b, text, strlen(text));
 }
 
 void bytes_append_char(struct bytes *b, char c)

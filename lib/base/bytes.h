@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct span {
     const char *data;
@@ -50,7 +51,10 @@ void bytes_reset(struct bytes *b);
 char *bytes_reserve(struct bytes *b, size_t extra);
 void bytes_append(struct bytes *b, const void *data, size_t len);
 void bytes_append_span(struct bytes *b, struct span text);
-void bytes_append_text(struct bytes *b, const char *text);
+static inline void bytes_append_text(struct bytes *b, const char *text)
+{
+    bytes_append(b, text, strlen(text)); /* here, so that the length of a literal is known to the compiler */
+}
 void bytes_append_char(struct bytes *b, char c);
 void bytes_append_u64(struct bytes *b, uint64_t value);
 void bytes_append_i64(struct bytes *b, int64_t value);

@@ -10,15 +10,16 @@ const { phones, updates, quiet } = require('./stages');
 
 const count = (n) => n.toLocaleString('en-US');
 
-// Several runs of a side, each cold; the medians of what they return.
-async function rounds(Side, times, work) {
-  const runs = [];
-  for (let i = 0; i < times; i++) runs.push(await using(Side, work));
-  return Object.fromEntries(Object.keys(runs[0]).map((name) => [name, median(runs.map((run) => run[name]))]));
-}
+const medians = (runs) => Object.fromEntries(Object.keys(runs[0]).map((name) => [name, median(runs.map((run) => run[name]))]));
 
+// Several runs of each side, each cold, in turn, since a machine's speed drifts; the medians of what they return.
 async function both(times, work, peerWork = work) {
-  return { ours: await rounds(Ours, times, work), peer: peerWork ? await rounds(Peer, times, peerWork) : {} };
+  const ours = [], peer = [];
+  for (let i = 0; i < times; i++) {
+    ours.push(await using(Ours, work));
+    if (peerWork) peer.push(await using(Peer, peerWork));
+  }
+  return { ours: medians(ours), peer: peerWork ? medians(peer) : {} };
 }
 
 function add(rows, { ours, peer }, list) {

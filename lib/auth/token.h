@@ -1,9 +1,9 @@
 /* Tokens: JWTs in, claims out (contract section 2).
  *
- * The algorithm is pinned to the key, never taken from the token. The text is checked before any library sees
- * it (libjwt 1.10.2 writes past its buffer on "..", takes a public key as an HMAC secret and checks no exp).
- * HMAC goes through libjwt, RS256, ES256 and EdDSA through OpenSSL with the parsed key kept. Time is an
- * argument, in seconds since 1970. Secrets and tokens never appear in error texts. */
+ * The algorithm is pinned to the key, never taken from the token. Signatures are checked by OpenSSL, public
+ * keys parsed once; libjwt only mints (1.10.2 writes past its buffer on "..", takes a public key as an HMAC
+ * secret and checks no exp). Time is an argument, in seconds since 1970. Secrets and tokens never appear in
+ * error texts. */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
 

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <uv.h>
 
@@ -88,6 +87,7 @@ static void rest(struct loop *loop)
     if (left_us > 0) {
         struct timespec time = {.tv_nsec = left_us * 1000};
         ppoll(loop->attended, loop->attended_count, &time, NULL);
+        uv_update_time(&loop->uv); /* or libuv would wait for its timers as if it had not rested */
         now_us = clock_mono_us();
     }
     loop->rests = loop->hurries = false;

@@ -211,6 +211,8 @@ static struct snapshot *snapshot_shared(struct feed *f, const struct roster *r, 
 
 void feed_tidy(struct feed *f, const struct roster *r, int64_t mono_ms)
 {
+    snapshot_release(f->retired);
+    f->retired = NULL;
     for (int i = 0; i < FEED_ENCODINGS; i++) {
         const struct snapshot *s = f->shared[i];
         bool idle =

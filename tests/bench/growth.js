@@ -56,9 +56,9 @@ async function byProcesses(rig, { processes, phones, seconds }) {
 // So many users online, put there by the script that presence-ws uses; a few thousand phones beat among them.
 async function byUsers(rig, { users, seconds, repeat }) {
   await populate(rig, users);
-  await ageIndex(rig, users);
   await rig.startServer();
   const beats = await load(rig, { phones: 5000, connectRate: 1000, rate: 3000, changes: 0, seconds, repeat });
+  await ageIndex(rig, users); // lasts for a TTL from here
   await rig.startExpiry();
   await swept(rig);
   const before = cpu(rig.pids.redis), began = Date.now();

@@ -63,7 +63,11 @@ async function ageIndex(rig, count) {
 // While all was put in place deadlines of the index have passed: until the sweep has caught up with them.
 async function swept(rig) {
   if (!(rig instanceof Ours)) return;
-  while (await rig.redis.zcount('presence:due', '-inf', Date.now() - CAUGHT_UP_MS) > 0) await sleep(POLL_MS);
+  const began = Date.now();
+  while (await rig.redis.zcount('presence:due', '-inf', Date.now() - CAUGHT_UP_MS) > 0) {
+    if (Date.now() - began > TTL_MS / 2) throw new Error('the sweep does not catch up');
+    await sleep(POLL_MS);
+  }
 }
 
 module.exports = { populate, ageIndex, swept, userName };

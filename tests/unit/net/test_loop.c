@@ -239,6 +239,31 @@ static void test_a_timer_ends_a_rest(void **state)
     check_does_not_rest((struct trace){.timed = true});
 }
 
+static void on_first_turn(void *arg)
+{
+    loop_rest(((struct trace *)arg)->loop);
+}
+
+/* The turn of the first timer rests, and nothing stirs: the second one is not waited for twice. */
+static void test_a_timer_is_on_time_after_a_rest(void **state)
+{
+    int64_t late_ms = INT64_MAX;
+
+    for (int tries = 0; tries < 20 && late_ms >= REST_MS - 2; tries++) {
+        struct trace t = {.loop = loop_create()};
+        struct loop_timer *first = loop_timer_create(t.loop, on_first_turn, &t);
+        t.timer = loop_timer_create(t.loop, on_late, &t);
+        t.started_ms = clock_mono_ms();
+        loop_timer_start(first, 1, 0);
+        loop_timer_start(t.timer, 1 + 2 * REST_MS, 0);
+        loop_run(t.loop);
+        late_ms = t.fired_ms - t.started_ms - (1 + 2 * REST_MS);
+        loop_timer_destroy(first);
+        loop_destroy(t.loop);
+    }
+    assert_true(late_ms < REST_MS - 2);
+}
+
 static void want_again(void *arg)
 {
     struct trace *t = arg;
@@ -278,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_no_rest_in_a_hurry),
         cmocka_unit_test(test_what_is_attended_to_ends_a_rest),
         cmocka_unit_test(test_a_timer_ends_a_rest),
+        cmocka_unit_test(test_a_timer_is_on_time_after_a_rest),
         cmocka_unit_test(test_tasks_do_not_rest),
     };
 

@@ -108,6 +108,11 @@ static void test_what_nobody_waits_for_is_freed(void **state)
     read_all(&v, &x, &got);
     tidy_at(&x, 96249, true);
     tidy_at(&x, 96250, false);
+    /* Handed out to its end, and nobody asked for more. */
+    viewer_begin(&v, &x.feed, &x.roster, SPAN("me"), 0, 97000);
+    while (v.snapshot)
+        read_one(&v, &x, &got);
+    tidy_at(&x, 102000, false);
     viewer_gone(&v, &x);
     teardown(&x);
 }

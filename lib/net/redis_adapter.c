@@ -11,9 +11,9 @@
 struct redis_adapter {
     struct loop *loop;
     uv_poll_t poll;
-    int fd;
-    int events;                              /* what hiredis waits for */
-    redisAsyncContext *context;              /* NULL once hiredis has freed it */
+    int fd;                     /* hiredis may have closed and forgotten it before we hear of the end */
+    int events;                 /* what hiredis waits for */
+    redisAsyncContext *context; /* NULL once hiredis has freed it */
     const struct redis_adapter_hooks *hooks; /* NULL once closed */
     void *arg;
     struct bytes command;

@@ -1,5 +1,6 @@
 -- The sweep: turns passed deadlines into offline transitions. Any number of daemons may run it, at any time.
--- ARGV[8]: at most so many users; [9]: hold-back (ms); [10]: gap (ms) after which a silence of the store proves nothing.
+-- ARGV[8]: at most so many users (2,000 fit on Lua's stack); [9]: hold-back (ms); [10]: gap (ms) after which a silence of the store
+-- proves nothing.
 -- Reply: now, epoch, rev, online users, ms held back still, next entry of the index ('' when empty), entries looked at,
 --   and for each user who went offline: the ms since the deadline.
 local LIMIT, HOLDBACK, GAP = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -64,7 +65,7 @@ end
 local function only_deadline(flat)
   local text = #flat == 2 and string.match(flat[2], '^(%d+)\t%d+\t%d+\t[^\t]*\t[^\t]*\t')
   -- Beyond 15 digits another writer made it up, and a score may not take it.
-  return text and #text <= 15 and tonumber(text) > NOW - 2 and text
+  return text and #text <= 15 and not passed(tonumber(text)) and text
 end
 
 -- nil while the user lives, else the ms since the last deadline. `flat`: the sessions, as HGETALL gives them.
@@ -119,9 +120,8 @@ if held == 0 then
       lags[#lags + 1] = judge(user, flat)
     end
   end
-  -- In one command each so many: Lua's stack holds no more than some thousand.
-  for i = 1, n, 1000 do
-    call('ZADD', DUE, unpack(moves, i, math.min(i + 999, n)))
+  if n > 0 then
+    call('ZADD', DUE, unpack(moves))
   end
   keep_count()
 end

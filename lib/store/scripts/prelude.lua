@@ -12,7 +12,7 @@ local call, pcall_redis = redis.call, redis.pcall
 local time = call('TIME')
 local NOW = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local epoch, rev
-local announced, balance = false, 0 -- since the counters in Redis were last right
+local announced, balance = false, 0 -- since REV and EPOCH were last set
 
 local function int(n)
   return string.format('%d', n)
@@ -158,7 +158,6 @@ local function keep_count()
   if announced then
     call('SET', REV, int(rev))
     call('HINCRBY', EPOCH, 'online', balance)
-    announced, balance = false, 0
   end
 end
 

@@ -1,4 +1,4 @@
-# bash completion for presence-api; made by presence-api --completions bash
+# bash completion for presence-api; made by tests/tools/completions.js
 _presence_api() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' position=0 flags i
@@ -17,16 +17,28 @@ _presence_api() {
                 *:--listen) ((i++)) ;;
                 *:--auth) ((i++)) ;;
                 *:--allowed-origins) ((i++)) ;;
+                *:--allowed-hosts) ((i++)) ;;
                 *:--threads) ((i++)) ;;
                 *:--answer-timeout) ((i++)) ;;
                 *:--request-timeout) ((i++)) ;;
                 *:--idle-timeout) ((i++)) ;;
+                *:--drain-delay) ((i++)) ;;
                 *:--drain-timeout) ((i++)) ;;
+                *:--trusted-proxies) ((i++)) ;;
                 *:--max-connections) ((i++)) ;;
+                *:--secret-key-encoding) ((i++)) ;;
                 *:--jwt-public-key-file) ((i++)) ;;
+                *:--jwt-jwks-url) ((i++)) ;;
+                *:--jwt-jwks-ca-file) ((i++)) ;;
+                *:--jwt-user-claim) ((i++)) ;;
+                *:--jwt-role-claim) ((i++)) ;;
+                *:--jwt-groups-claim) ((i++)) ;;
+                *:--jwt-audience) ((i++)) ;;
+                *:--jwt-issuer) ((i++)) ;;
                 *:--ttl) ((i++)) ;;
                 *:--heartbeat-min) ((i++)) ;;
                 *:--offline-grace) ((i++)) ;;
+                *:--abort-grace) ((i++)) ;;
                 *:--drain-grace) ((i++)) ;;
                 *:--holdback) ((i++)) ;;
                 *:--repair-interval) ((i++)) ;;
@@ -40,9 +52,12 @@ _presence_api() {
                 *:--redis-timeout) ((i++)) ;;
                 *:--redis-sentinels) ((i++)) ;;
                 *:--redis-master) ((i++)) ;;
+                *:--redis-tls-ca-file) ((i++)) ;;
+                *:--redis-tls-cert-file) ((i++)) ;;
+                *:--redis-tls-key-file) ((i++)) ;;
+                *:--redis-tls-server-name) ((i++)) ;;
                 *:--log-level) ((i++)) ;;
                 *:--config) ((i++)) ;;
-                *:--completions) ((i++)) ;;
                 esac
             fi
         elif [[ -z $command ]]; then
@@ -55,16 +70,28 @@ _presence_api() {
     *:--listen) :; return ;;
     *:--auth) mapfile -t COMPREPLY < <(compgen -W 'auto jwt none' -- "$cur"); return ;;
     *:--allowed-origins) :; return ;;
+    *:--allowed-hosts) :; return ;;
     *:--threads) :; return ;;
     *:--answer-timeout) :; return ;;
     *:--request-timeout) :; return ;;
     *:--idle-timeout) :; return ;;
+    *:--drain-delay) :; return ;;
     *:--drain-timeout) :; return ;;
+    *:--trusted-proxies) :; return ;;
     *:--max-connections) :; return ;;
+    *:--secret-key-encoding) mapfile -t COMPREPLY < <(compgen -W 'text base64' -- "$cur"); return ;;
     *:--jwt-public-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--jwt-jwks-url) :; return ;;
+    *:--jwt-jwks-ca-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--jwt-user-claim) :; return ;;
+    *:--jwt-role-claim) :; return ;;
+    *:--jwt-groups-claim) :; return ;;
+    *:--jwt-audience) :; return ;;
+    *:--jwt-issuer) :; return ;;
     *:--ttl) :; return ;;
     *:--heartbeat-min) :; return ;;
     *:--offline-grace) :; return ;;
+    *:--abort-grace) :; return ;;
     *:--drain-grace) :; return ;;
     *:--holdback) :; return ;;
     *:--repair-interval) :; return ;;
@@ -78,12 +105,15 @@ _presence_api() {
     *:--redis-timeout) :; return ;;
     *:--redis-sentinels) :; return ;;
     *:--redis-master) :; return ;;
+    *:--redis-tls-ca-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-cert-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-server-name) :; return ;;
     *:--log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --auth --allowed-origins --threads --answer-timeout --request-timeout --idle-timeout --drain-timeout --max-connections --jwt-public-key-file --jwt-require-exp --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --log-level --config --check-config --help --version --completions'
+        flags=' --listen --reuseport --auth --allowed-origins --allowed-hosts --threads --answer-timeout --request-timeout --idle-timeout --drain-delay --drain-timeout --trusted-proxies --proxy-protocol --max-connections --secret-key-encoding --jwt-public-key-file --jwt-jwks-url --jwt-jwks-ca-file --jwt-require-exp --jwt-require-groups --jwt-user-claim --jwt-role-claim --jwt-groups-claim --jwt-audience --jwt-issuer --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --log-level --config --check-config --help --version'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

@@ -1,4 +1,4 @@
-# bash completion for presence-ctl; made by presence-ctl --completions bash
+# bash completion for presence-ctl; made by tests/tools/completions.js
 _presence_ctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' position=0 flags i
@@ -21,11 +21,15 @@ _presence_ctl() {
                 *:--redis-timeout) ((i++)) ;;
                 *:--redis-sentinels) ((i++)) ;;
                 *:--redis-master) ((i++)) ;;
+                *:--redis-tls-ca-file) ((i++)) ;;
+                *:--redis-tls-cert-file) ((i++)) ;;
+                *:--redis-tls-key-file) ((i++)) ;;
+                *:--redis-tls-server-name) ((i++)) ;;
                 *:--config) ((i++)) ;;
-                *:--completions) ((i++)) ;;
                 status:--ttl) ((i++)) ;;
                 status:--heartbeat-min) ((i++)) ;;
                 status:--offline-grace) ((i++)) ;;
+                status:--abort-grace) ((i++)) ;;
                 status:--drain-grace) ((i++)) ;;
                 status:--holdback) ((i++)) ;;
                 status:--repair-interval) ((i++)) ;;
@@ -36,6 +40,7 @@ _presence_ctl() {
                 list:--ttl) ((i++)) ;;
                 list:--heartbeat-min) ((i++)) ;;
                 list:--offline-grace) ((i++)) ;;
+                list:--abort-grace) ((i++)) ;;
                 list:--drain-grace) ((i++)) ;;
                 list:--holdback) ((i++)) ;;
                 list:--repair-interval) ((i++)) ;;
@@ -45,6 +50,7 @@ _presence_ctl() {
                 count:--ttl) ((i++)) ;;
                 count:--heartbeat-min) ((i++)) ;;
                 count:--offline-grace) ((i++)) ;;
+                count:--abort-grace) ((i++)) ;;
                 count:--drain-grace) ((i++)) ;;
                 count:--holdback) ((i++)) ;;
                 count:--repair-interval) ((i++)) ;;
@@ -59,6 +65,7 @@ _presence_ctl() {
                 watch:--ttl) ((i++)) ;;
                 watch:--heartbeat-min) ((i++)) ;;
                 watch:--offline-grace) ((i++)) ;;
+                watch:--abort-grace) ((i++)) ;;
                 watch:--drain-grace) ((i++)) ;;
                 watch:--holdback) ((i++)) ;;
                 watch:--repair-interval) ((i++)) ;;
@@ -69,6 +76,7 @@ _presence_ctl() {
                 wait:--ttl) ((i++)) ;;
                 wait:--heartbeat-min) ((i++)) ;;
                 wait:--offline-grace) ((i++)) ;;
+                wait:--abort-grace) ((i++)) ;;
                 wait:--drain-grace) ((i++)) ;;
                 wait:--holdback) ((i++)) ;;
                 wait:--repair-interval) ((i++)) ;;
@@ -79,6 +87,7 @@ _presence_ctl() {
                 online:--ttl) ((i++)) ;;
                 online:--heartbeat-min) ((i++)) ;;
                 online:--offline-grace) ((i++)) ;;
+                online:--abort-grace) ((i++)) ;;
                 online:--drain-grace) ((i++)) ;;
                 online:--holdback) ((i++)) ;;
                 online:--repair-interval) ((i++)) ;;
@@ -88,6 +97,7 @@ _presence_ctl() {
                 offline:--ttl) ((i++)) ;;
                 offline:--heartbeat-min) ((i++)) ;;
                 offline:--offline-grace) ((i++)) ;;
+                offline:--abort-grace) ((i++)) ;;
                 offline:--drain-grace) ((i++)) ;;
                 offline:--holdback) ((i++)) ;;
                 offline:--repair-interval) ((i++)) ;;
@@ -98,6 +108,7 @@ _presence_ctl() {
                 heartbeat:--ttl) ((i++)) ;;
                 heartbeat:--heartbeat-min) ((i++)) ;;
                 heartbeat:--offline-grace) ((i++)) ;;
+                heartbeat:--abort-grace) ((i++)) ;;
                 heartbeat:--drain-grace) ((i++)) ;;
                 heartbeat:--holdback) ((i++)) ;;
                 heartbeat:--repair-interval) ((i++)) ;;
@@ -107,6 +118,7 @@ _presence_ctl() {
                 publish:--ttl) ((i++)) ;;
                 publish:--heartbeat-min) ((i++)) ;;
                 publish:--offline-grace) ((i++)) ;;
+                publish:--abort-grace) ((i++)) ;;
                 publish:--drain-grace) ((i++)) ;;
                 publish:--holdback) ((i++)) ;;
                 publish:--repair-interval) ((i++)) ;;
@@ -116,6 +128,7 @@ _presence_ctl() {
                 sessions:--ttl) ((i++)) ;;
                 sessions:--heartbeat-min) ((i++)) ;;
                 sessions:--offline-grace) ((i++)) ;;
+                sessions:--abort-grace) ((i++)) ;;
                 sessions:--drain-grace) ((i++)) ;;
                 sessions:--holdback) ((i++)) ;;
                 sessions:--repair-interval) ((i++)) ;;
@@ -126,12 +139,14 @@ _presence_ctl() {
                 why:--ttl) ((i++)) ;;
                 why:--heartbeat-min) ((i++)) ;;
                 why:--offline-grace) ((i++)) ;;
+                why:--abort-grace) ((i++)) ;;
                 why:--drain-grace) ((i++)) ;;
                 why:--holdback) ((i++)) ;;
                 why:--repair-interval) ((i++)) ;;
                 why:--log-max) ((i++)) ;;
                 why:--prefix) ((i++)) ;;
                 why:--group-key) ((i++)) ;;
+                token:--secret-key-encoding) ((i++)) ;;
                 token:--role | token:-r) ((i++)) ;;
                 token:--groups) ((i++)) ;;
                 token:--ttl) ((i++)) ;;
@@ -141,6 +156,7 @@ _presence_ctl() {
                 metrics:--ttl) ((i++)) ;;
                 metrics:--heartbeat-min) ((i++)) ;;
                 metrics:--offline-grace) ((i++)) ;;
+                metrics:--abort-grace) ((i++)) ;;
                 metrics:--drain-grace) ((i++)) ;;
                 metrics:--holdback) ((i++)) ;;
                 metrics:--repair-interval) ((i++)) ;;
@@ -151,6 +167,7 @@ _presence_ctl() {
                 doctor:--ttl) ((i++)) ;;
                 doctor:--heartbeat-min) ((i++)) ;;
                 doctor:--offline-grace) ((i++)) ;;
+                doctor:--abort-grace) ((i++)) ;;
                 doctor:--drain-grace) ((i++)) ;;
                 doctor:--holdback) ((i++)) ;;
                 doctor:--repair-interval) ((i++)) ;;
@@ -163,6 +180,7 @@ _presence_ctl() {
                 kick:--ttl) ((i++)) ;;
                 kick:--heartbeat-min) ((i++)) ;;
                 kick:--offline-grace) ((i++)) ;;
+                kick:--abort-grace) ((i++)) ;;
                 kick:--drain-grace) ((i++)) ;;
                 kick:--holdback) ((i++)) ;;
                 kick:--repair-interval) ((i++)) ;;
@@ -172,6 +190,7 @@ _presence_ctl() {
                 repair:--ttl) ((i++)) ;;
                 repair:--heartbeat-min) ((i++)) ;;
                 repair:--offline-grace) ((i++)) ;;
+                repair:--abort-grace) ((i++)) ;;
                 repair:--drain-grace) ((i++)) ;;
                 repair:--holdback) ((i++)) ;;
                 repair:--repair-interval) ((i++)) ;;
@@ -190,6 +209,7 @@ _presence_ctl() {
     status:--ttl) :; return ;;
     status:--heartbeat-min) :; return ;;
     status:--offline-grace) :; return ;;
+    status:--abort-grace) :; return ;;
     status:--drain-grace) :; return ;;
     status:--holdback) :; return ;;
     status:--repair-interval) :; return ;;
@@ -200,6 +220,7 @@ _presence_ctl() {
     list:--ttl) :; return ;;
     list:--heartbeat-min) :; return ;;
     list:--offline-grace) :; return ;;
+    list:--abort-grace) :; return ;;
     list:--drain-grace) :; return ;;
     list:--holdback) :; return ;;
     list:--repair-interval) :; return ;;
@@ -209,6 +230,7 @@ _presence_ctl() {
     count:--ttl) :; return ;;
     count:--heartbeat-min) :; return ;;
     count:--offline-grace) :; return ;;
+    count:--abort-grace) :; return ;;
     count:--drain-grace) :; return ;;
     count:--holdback) :; return ;;
     count:--repair-interval) :; return ;;
@@ -223,6 +245,7 @@ _presence_ctl() {
     watch:--ttl) :; return ;;
     watch:--heartbeat-min) :; return ;;
     watch:--offline-grace) :; return ;;
+    watch:--abort-grace) :; return ;;
     watch:--drain-grace) :; return ;;
     watch:--holdback) :; return ;;
     watch:--repair-interval) :; return ;;
@@ -233,6 +256,7 @@ _presence_ctl() {
     wait:--ttl) :; return ;;
     wait:--heartbeat-min) :; return ;;
     wait:--offline-grace) :; return ;;
+    wait:--abort-grace) :; return ;;
     wait:--drain-grace) :; return ;;
     wait:--holdback) :; return ;;
     wait:--repair-interval) :; return ;;
@@ -243,6 +267,7 @@ _presence_ctl() {
     online:--ttl) :; return ;;
     online:--heartbeat-min) :; return ;;
     online:--offline-grace) :; return ;;
+    online:--abort-grace) :; return ;;
     online:--drain-grace) :; return ;;
     online:--holdback) :; return ;;
     online:--repair-interval) :; return ;;
@@ -252,6 +277,7 @@ _presence_ctl() {
     offline:--ttl) :; return ;;
     offline:--heartbeat-min) :; return ;;
     offline:--offline-grace) :; return ;;
+    offline:--abort-grace) :; return ;;
     offline:--drain-grace) :; return ;;
     offline:--holdback) :; return ;;
     offline:--repair-interval) :; return ;;
@@ -262,6 +288,7 @@ _presence_ctl() {
     heartbeat:--ttl) :; return ;;
     heartbeat:--heartbeat-min) :; return ;;
     heartbeat:--offline-grace) :; return ;;
+    heartbeat:--abort-grace) :; return ;;
     heartbeat:--drain-grace) :; return ;;
     heartbeat:--holdback) :; return ;;
     heartbeat:--repair-interval) :; return ;;
@@ -271,6 +298,7 @@ _presence_ctl() {
     publish:--ttl) :; return ;;
     publish:--heartbeat-min) :; return ;;
     publish:--offline-grace) :; return ;;
+    publish:--abort-grace) :; return ;;
     publish:--drain-grace) :; return ;;
     publish:--holdback) :; return ;;
     publish:--repair-interval) :; return ;;
@@ -280,6 +308,7 @@ _presence_ctl() {
     sessions:--ttl) :; return ;;
     sessions:--heartbeat-min) :; return ;;
     sessions:--offline-grace) :; return ;;
+    sessions:--abort-grace) :; return ;;
     sessions:--drain-grace) :; return ;;
     sessions:--holdback) :; return ;;
     sessions:--repair-interval) :; return ;;
@@ -290,12 +319,14 @@ _presence_ctl() {
     why:--ttl) :; return ;;
     why:--heartbeat-min) :; return ;;
     why:--offline-grace) :; return ;;
+    why:--abort-grace) :; return ;;
     why:--drain-grace) :; return ;;
     why:--holdback) :; return ;;
     why:--repair-interval) :; return ;;
     why:--log-max) :; return ;;
     why:--prefix) :; return ;;
     why:--group-key) :; return ;;
+    token:--secret-key-encoding) mapfile -t COMPREPLY < <(compgen -W 'text base64' -- "$cur"); return ;;
     token:--role | token:-r) mapfile -t COMPREPLY < <(compgen -W 'mobile web dashboard' -- "$cur"); return ;;
     token:--groups) :; return ;;
     token:--ttl) :; return ;;
@@ -305,6 +336,7 @@ _presence_ctl() {
     metrics:--ttl) :; return ;;
     metrics:--heartbeat-min) :; return ;;
     metrics:--offline-grace) :; return ;;
+    metrics:--abort-grace) :; return ;;
     metrics:--drain-grace) :; return ;;
     metrics:--holdback) :; return ;;
     metrics:--repair-interval) :; return ;;
@@ -315,6 +347,7 @@ _presence_ctl() {
     doctor:--ttl) :; return ;;
     doctor:--heartbeat-min) :; return ;;
     doctor:--offline-grace) :; return ;;
+    doctor:--abort-grace) :; return ;;
     doctor:--drain-grace) :; return ;;
     doctor:--holdback) :; return ;;
     doctor:--repair-interval) :; return ;;
@@ -327,6 +360,7 @@ _presence_ctl() {
     kick:--ttl) :; return ;;
     kick:--heartbeat-min) :; return ;;
     kick:--offline-grace) :; return ;;
+    kick:--abort-grace) :; return ;;
     kick:--drain-grace) :; return ;;
     kick:--holdback) :; return ;;
     kick:--repair-interval) :; return ;;
@@ -336,6 +370,7 @@ _presence_ctl() {
     repair:--ttl) :; return ;;
     repair:--heartbeat-min) :; return ;;
     repair:--offline-grace) :; return ;;
+    repair:--abort-grace) :; return ;;
     repair:--drain-grace) :; return ;;
     repair:--holdback) :; return ;;
     repair:--repair-interval) :; return ;;
@@ -349,28 +384,31 @@ _presence_ctl() {
     *:--redis-timeout) :; return ;;
     *:--redis-sentinels) :; return ;;
     *:--redis-master) :; return ;;
+    *:--redis-tls-ca-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-cert-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-server-name) :; return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --json --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --config --check-config --help --version --completions'
+        flags=' --json --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --config --check-config --help --version'
         case $command in
-        status) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        list) flags+=' --limit --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        count) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        watch) flags+=' --since --users --groups --count --timeout --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        wait) flags+=' --timeout --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        online) flags+=' --device --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        offline) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        heartbeat) flags+=' --device --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        publish) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        sessions) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        why) flags+=' --limit --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        token) flags+=' --role --groups --ttl --id' ;;
-        metrics) flags+=' --interval --address --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        doctor) flags+=' --address --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        kick) flags+=' --device --revoke --token-id --revoke-for --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
-        repair) flags+=' --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        status) flags+=' --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        list) flags+=' --limit --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        count) flags+=' --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        watch) flags+=' --since --users --groups --count --timeout --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        wait) flags+=' --timeout --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        online) flags+=' --device --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        offline) flags+=' --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        heartbeat) flags+=' --device --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        publish) flags+=' --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        sessions) flags+=' --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        why) flags+=' --limit --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        token) flags+=' --secret-key-encoding --role --groups --ttl --id' ;;
+        metrics) flags+=' --interval --address --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        doctor) flags+=' --address --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        kick) flags+=' --device --revoke --token-id --revoke-for --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
+        repair) flags+=' --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
         return

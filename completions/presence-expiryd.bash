@@ -1,4 +1,4 @@
-# bash completion for presence-expiryd; made by presence-expiryd --completions bash
+# bash completion for presence-expiryd; made by tests/tools/completions.js
 _presence_expiryd() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' position=0 flags i
@@ -16,9 +16,11 @@ _presence_expiryd() {
                 case $command:${COMP_WORDS[i]} in
                 *:--listen) ((i++)) ;;
                 *:--sweep-interval) ((i++)) ;;
+                *:--drain-delay) ((i++)) ;;
                 *:--ttl) ((i++)) ;;
                 *:--heartbeat-min) ((i++)) ;;
                 *:--offline-grace) ((i++)) ;;
+                *:--abort-grace) ((i++)) ;;
                 *:--drain-grace) ((i++)) ;;
                 *:--holdback) ((i++)) ;;
                 *:--repair-interval) ((i++)) ;;
@@ -32,9 +34,12 @@ _presence_expiryd() {
                 *:--redis-timeout) ((i++)) ;;
                 *:--redis-sentinels) ((i++)) ;;
                 *:--redis-master) ((i++)) ;;
+                *:--redis-tls-ca-file) ((i++)) ;;
+                *:--redis-tls-cert-file) ((i++)) ;;
+                *:--redis-tls-key-file) ((i++)) ;;
+                *:--redis-tls-server-name) ((i++)) ;;
                 *:--log-level) ((i++)) ;;
                 *:--config) ((i++)) ;;
-                *:--completions) ((i++)) ;;
                 esac
             fi
         elif [[ -z $command ]]; then
@@ -46,9 +51,11 @@ _presence_expiryd() {
     case $command:$prev in
     *:--listen) :; return ;;
     *:--sweep-interval) :; return ;;
+    *:--drain-delay) :; return ;;
     *:--ttl) :; return ;;
     *:--heartbeat-min) :; return ;;
     *:--offline-grace) :; return ;;
+    *:--abort-grace) :; return ;;
     *:--drain-grace) :; return ;;
     *:--holdback) :; return ;;
     *:--repair-interval) :; return ;;
@@ -62,12 +69,15 @@ _presence_expiryd() {
     *:--redis-timeout) :; return ;;
     *:--redis-sentinels) :; return ;;
     *:--redis-master) :; return ;;
+    *:--redis-tls-ca-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-cert-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-server-name) :; return ;;
     *:--log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --sweep-interval --keyspace-events --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --log-level --config --check-config --help --version --completions'
+        flags=' --listen --reuseport --sweep-interval --keyspace-events --drain-delay --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --log-level --config --check-config --help --version'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

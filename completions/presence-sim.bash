@@ -1,4 +1,4 @@
-# bash completion for presence-sim; made by presence-sim --completions bash
+# bash completion for presence-sim; made by tests/tools/completions.js
 _presence_sim() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' position=0 flags i
@@ -28,7 +28,6 @@ _presence_sim() {
                 *:--skew) ((i++)) ;;
                 *:--drain-grace) ((i++)) ;;
                 *:--config) ((i++)) ;;
-                *:--completions) ((i++)) ;;
                 mobile:--users | mobile:-n) ((i++)) ;;
                 mobile:--prefix) ((i++)) ;;
                 mobile:--groups) ((i++)) ;;
@@ -59,9 +58,6 @@ _presence_sim() {
                 load:--prefix) ((i++)) ;;
                 load:--dashboards) ((i++)) ;;
                 load:--duration | load:-d) ((i++)) ;;
-                hunt:--seeds) ((i++)) ;;
-                hunt:--minutes) ((i++)) ;;
-                hunt:--without) ((i++)) ;;
                 esac
             fi
         elif [[ -z $command ]]; then
@@ -101,9 +97,6 @@ _presence_sim() {
     load:--prefix) :; return ;;
     load:--dashboards) :; return ;;
     load:--duration | load:-d) :; return ;;
-    hunt:--seeds) :; return ;;
-    hunt:--minutes) :; return ;;
-    hunt:--without) :; return ;;
     *:--server | *:-s) :; return ;;
     *:--auth) mapfile -t COMPREPLY < <(compgen -W 'jwt none' -- "$cur"); return ;;
     *:--encoding) mapfile -t COMPREPLY < <(compgen -W 'msgpack json plain' -- "$cur"); return ;;
@@ -118,22 +111,20 @@ _presence_sim() {
     *:--skew) :; return ;;
     *:--drain-grace) :; return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --server --auth --encoding --source --seed --history --json --quiet --connect-timeout --connect-rate --ttl --late --delivery --skew --drain-grace --config --check-config --help --version --completions'
+        flags=' --server --auth --encoding --source --seed --history --json --quiet --connect-timeout --connect-rate --ttl --late --delivery --skew --drain-grace --config --check-config --help --version'
         case $command in
         mobile) flags+=' --users --prefix --groups --beat --churn --away --silent --roam --settle --dashboards --batch --duration' ;;
         web) flags+=' --viewer --groups --watch-groups --watch-users --dashboards --batch --duration' ;;
         run) flags+=' --set --timeout --patience --keep --verbose' ;;
         load) flags+=' --phones --rate --changes --changers --warmup --repeat --account --prefix --dashboards --batch --duration' ;;
-        hunt) flags+=' --seeds --minutes --without --trace --shrink' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
         return
     fi
     case $command:$position in
-    :*) mapfile -t COMPREPLY < <(compgen -W 'mobile web run load hunt' -- "$cur") ;;
+    :*) mapfile -t COMPREPLY < <(compgen -W 'mobile web run load' -- "$cur") ;;
     run:0) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
 }

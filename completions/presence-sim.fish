@@ -1,4 +1,4 @@
-# fish completion for presence-sim; made by presence-sim --completions fish
+# fish completion for presence-sim; made by tests/tools/completions.js
 complete -c presence-sim -f
 complete -c presence-sim -s s -l server -x -d 'presence-ws, ws://HOST:PORT or unix:PATH'
 complete -c presence-sim -l auth -x -a 'jwt none' -d 'mint tokens with SECRET_KEY, or send the bare user id'
@@ -19,7 +19,6 @@ complete -c presence-sim -l config -r -F -d 'read settings from a file of KEY=va
 complete -c presence-sim -l check-config -d 'check the settings, show them and end'
 complete -c presence-sim -s h -l help -d 'show this help'
 complete -c presence-sim -s V -l version -d 'show the version'
-complete -c presence-sim -l completions -x -a 'bash zsh fish' -d 'print a completion script for a shell'
 complete -c presence-sim -n __fish_use_subcommand -a mobile -d 'phones that connect, beat, fall silent, drop and return'
 complete -c presence-sim -n '__fish_seen_subcommand_from mobile' -s n -l users -x -d 'phones, one a user: PREFIX1, PREFIX2 …'
 complete -c presence-sim -n '__fish_seen_subcommand_from mobile' -l prefix -x -d 'of user ids'
@@ -60,9 +59,3 @@ complete -c presence-sim -n '__fish_seen_subcommand_from load' -l prefix -x -d '
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l dashboards -x -d 'dashboards that watch (web: at least 1)'
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -l batch -d 'dashboards ask for batches'
 complete -c presence-sim -n '__fish_seen_subcommand_from load' -s d -l duration -x -d 'end by itself; 0: at SIGINT or SIGTERM (load: after 10s)'
-complete -c presence-sim -n __fish_use_subcommand -a hunt -d 'play seeds on a clock of their own, and look for one that breaks a promise'
-complete -c presence-sim -n '__fish_seen_subcommand_from hunt' -l seeds -x -d 'play so many seeds, from --seed on'
-complete -c presence-sim -n '__fish_seen_subcommand_from hunt' -l minutes -x -d 'of simulated time with faults, before all stands still and is judged'
-complete -c presence-sim -n '__fish_seen_subcommand_from hunt' -l without -x -d 'entries of the plan that are left out: faults, then phones, then viewers'
-complete -c presence-sim -n '__fish_seen_subcommand_from hunt' -l trace -d 'tell the whole story of the seed'
-complete -c presence-sim -n '__fish_seen_subcommand_from hunt' -l shrink -d 'leave out what a failing seed can do without'

@@ -1,4 +1,4 @@
-# bash completion for presence-ws; made by presence-ws --completions bash
+# bash completion for presence-ws; made by tests/tools/completions.js
 _presence_ws() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' position=0 flags i
@@ -17,22 +17,34 @@ _presence_ws() {
                 *:--listen) ((i++)) ;;
                 *:--auth) ((i++)) ;;
                 *:--allowed-origins) ((i++)) ;;
+                *:--allowed-hosts) ((i++)) ;;
                 *:--ping-interval) ((i++)) ;;
                 *:--pong-timeout) ((i++)) ;;
                 *:--stuck-timeout) ((i++)) ;;
                 *:--head-timeout) ((i++)) ;;
+                *:--drain-delay) ((i++)) ;;
                 *:--drain-timeout) ((i++)) ;;
                 *:--batch-window) ((i++)) ;;
                 *:--ring-size) ((i++)) ;;
                 *:--max-connections) ((i++)) ;;
                 *:--max-per-user) ((i++)) ;;
+                *:--max-connects-per-user) ((i++)) ;;
                 *:--max-per-address) ((i++)) ;;
                 *:--trusted-proxies) ((i++)) ;;
                 *:--max-byte-rate) ((i++)) ;;
+                *:--secret-key-encoding) ((i++)) ;;
                 *:--jwt-public-key-file) ((i++)) ;;
+                *:--jwt-jwks-url) ((i++)) ;;
+                *:--jwt-jwks-ca-file) ((i++)) ;;
+                *:--jwt-user-claim) ((i++)) ;;
+                *:--jwt-role-claim) ((i++)) ;;
+                *:--jwt-groups-claim) ((i++)) ;;
+                *:--jwt-audience) ((i++)) ;;
+                *:--jwt-issuer) ((i++)) ;;
                 *:--ttl) ((i++)) ;;
                 *:--heartbeat-min) ((i++)) ;;
                 *:--offline-grace) ((i++)) ;;
+                *:--abort-grace) ((i++)) ;;
                 *:--drain-grace) ((i++)) ;;
                 *:--holdback) ((i++)) ;;
                 *:--repair-interval) ((i++)) ;;
@@ -46,9 +58,12 @@ _presence_ws() {
                 *:--redis-timeout) ((i++)) ;;
                 *:--redis-sentinels) ((i++)) ;;
                 *:--redis-master) ((i++)) ;;
+                *:--redis-tls-ca-file) ((i++)) ;;
+                *:--redis-tls-cert-file) ((i++)) ;;
+                *:--redis-tls-key-file) ((i++)) ;;
+                *:--redis-tls-server-name) ((i++)) ;;
                 *:--log-level) ((i++)) ;;
                 *:--config) ((i++)) ;;
-                *:--completions) ((i++)) ;;
                 esac
             fi
         elif [[ -z $command ]]; then
@@ -61,22 +76,34 @@ _presence_ws() {
     *:--listen) :; return ;;
     *:--auth) mapfile -t COMPREPLY < <(compgen -W 'jwt none' -- "$cur"); return ;;
     *:--allowed-origins) :; return ;;
+    *:--allowed-hosts) :; return ;;
     *:--ping-interval) :; return ;;
     *:--pong-timeout) :; return ;;
     *:--stuck-timeout) :; return ;;
     *:--head-timeout) :; return ;;
+    *:--drain-delay) :; return ;;
     *:--drain-timeout) :; return ;;
     *:--batch-window) :; return ;;
     *:--ring-size) :; return ;;
     *:--max-connections) :; return ;;
     *:--max-per-user) :; return ;;
+    *:--max-connects-per-user) :; return ;;
     *:--max-per-address) :; return ;;
     *:--trusted-proxies) :; return ;;
     *:--max-byte-rate) :; return ;;
+    *:--secret-key-encoding) mapfile -t COMPREPLY < <(compgen -W 'text base64' -- "$cur"); return ;;
     *:--jwt-public-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--jwt-jwks-url) :; return ;;
+    *:--jwt-jwks-ca-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--jwt-user-claim) :; return ;;
+    *:--jwt-role-claim) :; return ;;
+    *:--jwt-groups-claim) :; return ;;
+    *:--jwt-audience) :; return ;;
+    *:--jwt-issuer) :; return ;;
     *:--ttl) :; return ;;
     *:--heartbeat-min) :; return ;;
     *:--offline-grace) :; return ;;
+    *:--abort-grace) :; return ;;
     *:--drain-grace) :; return ;;
     *:--holdback) :; return ;;
     *:--repair-interval) :; return ;;
@@ -90,12 +117,15 @@ _presence_ws() {
     *:--redis-timeout) :; return ;;
     *:--redis-sentinels) :; return ;;
     *:--redis-master) :; return ;;
+    *:--redis-tls-ca-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-cert-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    *:--redis-tls-server-name) :; return ;;
     *:--log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    *:--completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --auth --allowed-origins --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-timeout --batch-window --ring-size --max-connections --max-per-user --max-per-address --trusted-proxies --max-byte-rate --jwt-public-key-file --jwt-require-exp --enabled --ttl --heartbeat-min --offline-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --log-level --config --check-config --help --version --completions'
+        flags=' --listen --reuseport --auth --allowed-origins --allowed-hosts --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-delay --drain-timeout --batch-window --ring-size --max-connections --max-per-user --max-connects-per-user --max-per-address --trusted-proxies --proxy-protocol --max-byte-rate --secret-key-encoding --jwt-public-key-file --jwt-jwks-url --jwt-jwks-ca-file --jwt-require-exp --jwt-require-groups --jwt-user-claim --jwt-role-claim --jwt-groups-claim --jwt-audience --jwt-issuer --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --log-level --config --check-config --help --version'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

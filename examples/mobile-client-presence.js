@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// SPDX-License-Identifier: MIT
 // A phone: online while it runs, a heartbeat every 30 seconds, back by itself when the connection breaks.
 //
 //   SECRET_KEY=… node mobile-client-presence.js      mints its own token; with TOKEN=… it uses that one
@@ -39,6 +40,7 @@ function userOf(token) {
 
 const userId = TOKEN ? userOf(TOKEN) : process.env.USER_ID || 'user123';
 
+let store = 'up';
 let ws, heartbeat, retry, unanswered = 0, attempts = 0, openedAt = 0, stopping = false;
 
 // A fresh one for each connection: the server closes a connection whose token expires.
@@ -49,7 +51,7 @@ function token() {
 function connect() {
   // 1. Connect to WebSocket with JWT
   const jwtToken = token();
-  ws = new WebSocket(SERVER, {
+  ws = new WebSocket(SERVER, ['presence.v1.msgpack'], {  // who offers it is told in type 35 how the server is
     headers: {
       'token': jwtToken,  // JWT with role='mobile'
       'device_id': DEVICE_ID
@@ -65,10 +67,21 @@ function connect() {
     showGroup();
   });
 
+  ws.on('message', (data) => {
+    const decoded = notepack.decode(data);
+    if (decoded[1] === 35) showStore(decoded[5].store); // PRESENCE_HELLO
+  });
   ws.on('pong', () => { unanswered = 0; });
   ws.on('unexpected-response', refused);
   ws.on('error', (error) => { if (!stopping) console.error(`mobile: ${error.code || error.message}`); });
   ws.on('close', closed);
+}
+
+// Heartbeats go on: the server writes them when its store is back.
+function showStore(now) {
+  if (now === 'lost' && store !== 'lost') console.log('the server has lost its store; others see this phone as before');
+  if (now === 'up' && store === 'lost') console.log('the server has its store back');
+  store = now;
 }
 
 function startHeartbeat() {

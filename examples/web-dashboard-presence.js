@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// SPDX-License-Identifier: MIT
 // A dashboard: who is online now, and each change as it happens. On a terminal a list that keeps itself up to date, else a
 // line for each change.
 //
@@ -26,13 +27,14 @@ if (!SECRET_KEY && !TOKEN) {
 }
 
 let ws, ping, retry, redraw, unanswered = 0, attempts = 0, openedAt = 0, stopping = false;
+let store = 'up';
 let online = new Map();  // userId -> when it was seen to come, or undefined
 const changes = [];      // the last ones, as text
 
 function connect() {
   // 1. Connect to WebSocket with JWT
   const jwtToken = TOKEN || jwt.sign({ uid: USER_ID, role: 'web' }, SECRET_KEY, { expiresIn: '12h' });
-  ws = new WebSocket(SERVER, {
+  ws = new WebSocket(SERVER, ['presence.v1.msgpack'], {  // who offers it is told in type 35 how the server is
     headers: {
       'token': jwtToken,  // JWT with role='web' or 'dashboard'
       'device_id': DEVICE_ID
@@ -53,6 +55,11 @@ function connect() {
     if (messageType === 31) { // PRESENCE_UPDATE
       const update = decoded[5];
       updateUserStatus(update.userId, update.status);
+    }
+
+    if (messageType === 35) { // PRESENCE_HELLO, first, and when the server loses its store or has it back
+      const hello = decoded[5];
+      showStore(hello.store, hello.storeSince);
     }
   });
 
@@ -80,8 +87,17 @@ function updateUserStatus(userId, status) {
   say(`${userId} is ${status}`);
 }
 
+// While the store is lost the list stays as it was; once it is up again, the list is whole.
+function showStore(now, since) {
+  if (now === 'lost' && store !== 'lost') say(`the server has lost its store since ${clock(since)}; the list is from before`);
+  if (now === 'up' && store === 'lost') say('the server has its store back; the list is current');
+  store = now;
+}
+
+const clock = (time) => new Date(Number(time)).toLocaleTimeString('en-GB');
+
 function say(change) {
-  const line = `${new Date().toLocaleTimeString('en-GB')} ${change}`;
+  const line = `${clock(Date.now())} ${change}`;
   if (!process.stdout.isTTY) {
     console.log(line);
     return;
@@ -97,7 +113,7 @@ function draw() {
   const room = Math.max(1, (process.stdout.rows || 24) - changes.length - 5);
   const users = [...online].slice(-room).reverse();
   console.clear();
-  console.log(`${online.size} online at ${SERVER}\n`);
+  console.log(`${online.size} ${store === 'lost' ? 'were online, when the store was lost,' : 'online'} at ${SERVER}\n`);
   for (const [user, since] of users) console.log(`  ${user}${since ? `  since ${since.toLocaleTimeString('en-GB')}` : ''}`.slice(0, width));
   if (users.length < online.size) console.log(`  and ${online.size - users.length} more`);
   console.log('');

@@ -1,5 +1,5 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
-#include "net/redis_greeting.h"
 #include "server.h"
 
 #include <string.h>
@@ -14,46 +14,57 @@ static bool is_useless(const struct redisReply *reply)
     return false;
 }
 
-/* The epoch that the record shows; none when it is another Redis process's: that one's memory is not this
- * one's. */
-static struct span epoch_of(const struct redisReply *record, const char *run_id)
+/* Whether the record was made by the process that answered. */
+static enum view_process process_of(const struct redisReply *record, const char *run_id)
 {
     struct span owner = reply_text(reply_at(record, 1));
-    bool known = strcmp(run_id, REDIS_RUN_ID_UNKNOWN) != 0;
-    if (known && !span_equal(owner, span_of(run_id)))
-        return SPAN_NONE;
-    return reply_text(reply_at(record, 0));
+    if (strcmp(run_id, STORE_RUN_ID_UNKNOWN) == 0 || span_equal(owner, SPAN(STORE_RUN_ID_UNKNOWN)))
+        return VIEW_PROCESS_UNKNOWN;
+    return span_equal(owner, span_of(run_id)) ? VIEW_PROCESS_SAME : VIEW_PROCESS_OTHER;
 }
 
-int ask(struct call *c, struct bytes *commands, size_t count, struct pool_answers *ret)
+/* The last replies are the epoch's record and, of a token's holder, its revocations. */
+static void take(struct call *c, const struct redisReply *const *replies)
 {
     struct server *s = c->server;
-    struct pool_answers a;
-    unsigned thread = c->request->thread;
-    int64_t deadline_ms = clock_mono_ms() + s->config.answer_timeout_ms;
-    store_epoch(&s->store, commands);
-    bool by_token = scope_ask_revoked(c->scope, &s->store, commands);
-    if (pool_ask(s->pool, thread, bytes_span(commands), count + 1 + by_token, deadline_ms, &a) < 0) {
-        refuse_for_now(c, "Redis can't be reached");
-        return -1;
-    }
-    const struct redisReply *record = a.replies[count];
+    int64_t now_ms = clock_mono_ms();
+    bool by_token = c->scope->token.user_len > 0;
+    size_t count = c->question.count - 1 - by_token;
+    const struct redisReply *record = replies[count];
+    enum view_process process = process_of(record, questions_run_id(s->questions));
     if (is_useless(record)) {
-        pool_distrust(s->pool, thread);
-        pool_answers_finish(&a);
+        questions_distrust(s->questions, "it can't answer questions now");
         refuse_for_now(c, "Redis can't answer now");
-        return -1;
-    }
-    if (!view_trusts(&s->view, epoch_of(record, a.run_id), a.sent_ms, clock_mono_ms())) {
-        pool_answers_finish(&a);
+    } else if (!view_trusts(&s->view, reply_text(reply_at(record, 0)), process, c->question.sent_us / 1000,
+                            now_ms)) {
         refuse_for_now(c, "Redis has lost its memory; waiting for the servers to say who is online");
-        return -1;
-    }
-    if (by_token && scope_revoked(c->scope, a.replies[count + 1], view_redis_ms(&s->view, clock_mono_ms()))) {
-        pool_answers_finish(&a);
+    } else if (by_token && scope_revoked(c->scope, replies[count + 1], view_redis_ms(&s->view, now_ms))) {
         refuse(c, 401, "Token revoked");
-        return -1;
+    } else {
+        c->then(c, replies);
     }
-    *ret = a;
-    return 0;
+}
+
+static void on_answered(void *arg, const struct redisReply *const *replies)
+{
+    struct call *c = arg;
+    bytes_reset(&c->question.commands);
+    if (replies)
+        take(c, replies);
+    else
+        refuse_for_now(c, "Redis can't be reached");
+    call_went_on(c);
+}
+
+void ask(struct call *c, size_t count, call_replies *then)
+{
+    struct question *q = &c->question;
+    store_epoch(&c->server->store, &q->commands);
+    bool by_token = scope_ask_revoked(c->scope, &c->server->store, &q->commands);
+    q->count = count + 1 + by_token;
+    q->answered = on_answered;
+    q->arg = c;
+    c->then = then;
+    if (questions_ask(c->server->questions, q) < 0)
+        refuse_for_now(c, "Redis can't be reached");
 }

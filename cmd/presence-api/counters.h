@@ -1,42 +1,47 @@
-/* The metrics of presence-api (contract section 7). */
+/* SPDX-License-Identifier: MIT */
+/* The metrics of presence-api: metrics.def, and the manual page. */
 #ifndef PRESENCE_API_COUNTERS_H
 #define PRESENCE_API_COUNTERS_H
 
 #include "base/metrics.h"
+#include "http/proxy_reader.h"
 
 /* What is asked for, as requests are counted. */
-enum route {
-    ROUTE_STATUS,
-    ROUTE_USER,
-    ROUTE_ONLINE,
-    ROUTE_COUNT,
-    ROUTE_GROUP,
-    ROUTE_HEALTH,
-    ROUTE_READY,
-    ROUTE_METRICS,
-    ROUTE_PAGE,
-    ROUTE_NONE, /* no such path, or no request at all */
-};
-#define ROUTES 10
+#define ROUTES(X, ...)                                                                                       \
+    X(STATUS, "status", __VA_ARGS__)                                                                         \
+    X(USER, "user", __VA_ARGS__)                                                                             \
+    X(ONLINE, "online", __VA_ARGS__)                                                                         \
+    X(COUNT, "count", __VA_ARGS__)                                                                           \
+    X(GROUP, "group", __VA_ARGS__)                                                                           \
+    X(HEALTH, "health", __VA_ARGS__)                                                                         \
+    X(READY, "ready", __VA_ARGS__)                                                                           \
+    X(METRICS, "metrics", __VA_ARGS__)                                                                       \
+    X(PAGE, "page", __VA_ARGS__)                                                                             \
+    X(NONE, "none", __VA_ARGS__) /* no such path, or no request at all */
+#define ROUTE(id, ...) ROUTE_##id,
+enum route { ROUTES(ROUTE) ROUTE_TOTAL };
 
 /* Why a connection was closed by us between its requests or in the midst of one. */
-enum reaped { REAPED_HEAD, REAPED_IDLE, REAPED_BODY, REAPED_ANSWER };
-#define REAPED 4
+#define REAPED_PHASES(X, ...)                                                                                \
+    X(HEAD, "head", __VA_ARGS__)                                                                             \
+    X(IDLE, "next_request", __VA_ARGS__)                                                                     \
+    X(BODY, "body", __VA_ARGS__)                                                                             \
+    X(ANSWER, "answer_taken", __VA_ARGS__)
+#define REAPED_PHASE(id, ...) REAPED_##id,
+enum reaped { REAPED_PHASES(REAPED_PHASE) REAPED };
 
 struct counters {
-    struct metric durations[ROUTES];
-    struct metric ids;
-    struct metric reaped[REAPED], displaced, turned_away, malformed, descriptors_exhausted;
-    struct metric connections;
-    struct metric online_users, epochs;
-    struct metric redis_up, redis_reconnects, redis_round_trip, breaker_state, breaker_opened;
-    struct metric log_dropped, build_info;
+#define METRIC  METRIC_FIELD
+#define METRICS METRICS_FIELD
+#include "metrics.def"
 };
 
 extern struct counters counters;
 
 /* Counts an answer. */
 void counters_answered(enum route route, int status, int64_t us);
+/* A refusal of the reader of PROXY headers. */
+void counters_refused_early(void *arg, enum proxy_reason reason);
 /* All of them as Prometheus text. */
 void counters_write(struct bytes *out);
 

@@ -1,9 +1,13 @@
+/* SPDX-License-Identifier: MIT */
 #include "http.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "framing.h"
+#include "http/proxies.h"
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,37 +20,49 @@
     (8 << 20)                /* read and dropped for the sake of the answer; beyond, the connection ends */
 #define SPARE_CONNECTIONS 64 /* shut down, and not closed yet */
 
-struct worker {
-    struct http *http;
-    struct MHD_Daemon *daemon;
-    unsigned index;
-    size_t load; /* connections; atomic */
-};
+/* Of whole requests that are there at once, those behind the first so many milliseconds wait for the loop's next
+ * turn. */
+#define TURN_US 4000
+
+/* What the library logs before it answers by itself. */
+#define ERROR_ANSWER "Error processing request (HTTP response code is %u ('%s'))."
+
+/* From 1.0 on the library takes folded headers and spaces in a target unless it is told to be strict; before,
+ * it left them, and more, to framing.h. */
+#if MHD_VERSION >= 0x00097701
+#define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
+#define IN_PLACE   false
+#else
+#define STRICTNESS
+#define IN_PLACE true
+#endif
 
 struct http {
+    struct loop *loop;
     struct http_hooks hooks;
     void *arg;
     size_t max_connections;
-    bool draining; /* atomic */
+    bool draining;
     struct connections connections;
-    unsigned count;
-    struct worker workers[];
-};
-
-/* What the headers say of the request's framing. */
-struct framing {
-    unsigned hosts, lengths, codings;
-    bool chunked, http_1_0, expects, odd_name;
-    uint64_t length;
+    struct MHD_Daemon *daemon;
+    struct loop_watch *watch;
+    struct loop_task *task;
+    int64_t turn_us;     /* when the present turn began */
+    struct list reading; /* exchanges whose requests have begun and are not answered */
+    struct list whole;   /* those of them that wait for the next turn */
 };
 
 /* One request and its answer. */
 struct exchange {
     struct http_request request;
+    struct http *http;
+    struct list reading, whole;
     struct http_answer answer;
     struct framing framing;
+    const char *target; /* in the library's buffer */
     struct connection *connection;
-    bool head_seen, queued;
+    struct MHD_Connection *library;
+    bool head_seen, queued, suspended;
     uint64_t received; /* bytes of body, kept or dropped */
     char uri[];
 };
@@ -64,6 +80,13 @@ static struct connection *connection_of(struct MHD_Connection *c)
     return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+/* The library keeps an address for us; http_accept says by its family where the client is. */
+static bool is_local(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info && info->client_addr && info->client_addr->sa_family == AF_INET;
+}
+
 /* Absolute forms lose their scheme and authority (RFC 9112, 3.2.2). */
 static void split_target(struct span target, struct http_request *r)
 {
@@ -79,29 +102,27 @@ static void split_target(struct span target, struct http_request *r)
 /* The first line is there. */
 static void *on_target(void *arg, const char *uri, struct MHD_Connection *c)
 {
+    struct http *h = arg;
     size_t len = uri ? strlen(uri) : 0;
     struct exchange *x = mem_zalloc(sizeof(*x) + len + 1);
+    x->target = uri;
     if (len)
         memcpy(x->uri, uri, len);
     split_target((struct span){x->uri, len}, &x->request);
-    x->request.route = ROUTE_NONE;
+    x->http = h;
     x->connection = connection_of(c);
+    x->library = c;
+    x->request.local = is_local(c);
+    list_init(&x->whole);
+    list_append(&h->reading, &x->reading);
     connection_enter(x->connection, PHASE_BODY, clock_mono_ms());
     return x;
-}
-
-/* The library appends the further lines of a folded header to its name. */
-static bool is_folded(const char *name, const char *wanted)
-{
-    size_t len = strlen(wanted);
-    return strncasecmp(name, wanted, len) == 0 && name[len] != '\0';
 }
 
 static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     struct exchange *x = arg;
     struct http_request *r = &x->request;
-    struct framing *f = &x->framing;
     struct span text = span_of(value ? value : "");
     const struct {
         const char *name;
@@ -113,38 +134,26 @@ static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const cha
         {"Origin", &r->origin},
         {"Content-Encoding", &r->content_encoding},
         {"If-None-Match", &r->if_none_match},
+        {"Access-Control-Request-Headers", &r->asked_headers},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         if (strcasecmp(name, wanted[i].name) == 0)
             *wanted[i].value = text;
-    f->hosts += strcasecmp(name, "Host") == 0;
-    f->odd_name |= strpbrk(name, " \t") || is_folded(name, "Host") || is_folded(name, "Content-Length") ||
-                   is_folded(name, "Transfer-Encoding");
-    if (strcasecmp(name, "Content-Length") == 0) {
-        f->lengths++;
-        span_to_u64(text, UINT64_MAX, &f->length);
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        f->codings++;
-        f->chunked = span_equal_nocase(text, SPAN("chunked"));
-    } else if (strcasecmp(name, "Expect") == 0) {
-        f->expects = true;
-    }
+    r->forwarded |= proxies_header(span_of(name));
+    framing_header(&x->framing, name, value);
     return MHD_YES;
 }
 
-static const char *framing_fault(const struct framing *f)
+/* The whole head was read. Why it is refused; NULL: it is not. */
+static const char *read_head(struct exchange *x, struct MHD_Connection *c, const char *method,
+                             const char *version)
 {
-    if (f->odd_name)
-        return "A space in a header's name, or a folded header";
-    if (f->hosts > 1 || (f->hosts == 0 && !f->http_1_0))
-        return "One Host is needed";
-    if (f->lengths > 1)
-        return "More than one Content-Length";
-    if (f->codings > 0 && f->lengths > 0)
-        return "Content-Length beside Transfer-Encoding";
-    if (f->codings > 1 || (f->codings == 1 && (!f->chunked || f->http_1_0)))
-        return "Transfer-Encoding other than chunked";
-    return NULL;
+    const union MHD_ConnectionInfo *size =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    x->framing.in_place = IN_PLACE && size;
+    framing_begin(&x->framing, method, span_of(x->uri), x->target, version);
+    MHD_get_connection_values(c, MHD_HEADER_KIND, take_header, x);
+    return framing_end(&x->framing, size ? method + size->header_size : NULL);
 }
 
 static enum http_method method_of(const char *method)
@@ -158,10 +167,12 @@ static enum http_method method_of(const char *method)
 
 static void add_headers(const struct http_answer *a, struct MHD_Response *response)
 {
-    char value[512];
-    for (size_t i = 0; i < a->header_count; i++)
-        if (span_copy(a->headers[i].value, value, sizeof(value)) == 0)
-            MHD_add_response_header(response, a->headers[i].name, value);
+    bytes_auto value = BYTES_INIT;
+    for (size_t i = 0; i < a->header_count; i++) {
+        bytes_reset(&value);
+        bytes_append_span(&value, a->headers[i].value);
+        MHD_add_response_header(response, a->headers[i].name, bytes_text(&value));
+    }
 }
 
 static struct MHD_Response *make_response(struct http_answer *a)
@@ -176,15 +187,16 @@ static struct MHD_Response *make_response(struct http_answer *a)
     return MHD_create_response_from_buffer(body.len, body.data, MHD_RESPMEM_MUST_FREE);
 }
 
-static enum MHD_Result send_answer(struct worker *w, struct exchange *x, struct MHD_Connection *c)
+static enum MHD_Result send_answer(struct exchange *x, struct MHD_Connection *c)
 {
     struct MHD_Response *response = make_response(&x->answer);
     if (!response)
         return MHD_NO;
     add_headers(&x->answer, response);
-    if (__atomic_load_n(&w->http->draining, __ATOMIC_RELAXED))
+    if (x->http->draining)
         MHD_add_response_header(response, "Connection", "close");
     x->queued = true;
+    list_remove(&x->reading);
     connection_enter(x->connection, PHASE_ANSWER, clock_mono_ms());
     enum MHD_Result result = MHD_queue_response(c, (unsigned)x->answer.status, response);
     MHD_destroy_response(response);
@@ -202,25 +214,21 @@ static void refuse_framing(struct exchange *x, const char *fault)
 
 /* An answer queued now ends the connection: only where the rest of the stream can't be trusted, or the client
  * waits for a word before it sends a body nobody wants, or sends too much of it. */
-static enum MHD_Result on_head(struct worker *w, struct exchange *x, struct MHD_Connection *c,
+static enum MHD_Result on_head(struct http *h, struct exchange *x, struct MHD_Connection *c,
                                const char *method, const char *version)
 {
-    struct http *h = w->http;
     x->head_seen = true;
     x->request.method = method_of(method);
-    x->request.thread = w->index;
-    x->framing.http_1_0 = strcmp(version, "HTTP/1.0") == 0;
-    MHD_get_connection_values(c, MHD_HEADER_KIND, take_header, x);
-    const char *fault = strchr(x->uri, ' ') ? "A space in the target" : framing_fault(&x->framing);
+    const char *fault = read_head(x, c, method, version);
     if (fault) {
         refuse_framing(x, fault);
-        return send_answer(w, x, c);
+        return send_answer(x, c);
     }
     x->request.too_large = x->framing.length > HTTP_BODY_MAX;
     h->hooks.head(h->arg, &x->request, &x->answer);
     bool has_body = x->framing.length > 0 || x->framing.chunked;
     if (x->answer.status && has_body && (x->framing.expects || x->framing.length > DROPPED_BODY_MAX))
-        return send_answer(w, x, c);
+        return send_answer(x, c);
     if (!x->request.too_large && !x->answer.status && x->framing.length > 0)
         bytes_reserve(&x->request.body, (size_t)x->framing.length);
     return MHD_YES;
@@ -240,33 +248,64 @@ static enum MHD_Result on_body(struct exchange *x, const char *data, size_t *len
     return x->received > DROPPED_BODY_MAX ? MHD_NO : MHD_YES;
 }
 
+/* Whoever answers later finds the connection suspended. */
+static void serve_whole(struct exchange *x)
+{
+    x->http->hooks.whole(x->http->arg, &x->request, &x->answer);
+    if (!x->answer.status && !x->suspended)
+        MHD_suspend_connection(x->library);
+    x->suspended = !x->answer.status;
+}
+
+static enum MHD_Result on_whole(struct http *h, struct exchange *x, struct MHD_Connection *c)
+{
+    connection_enter(x->connection, PHASE_OURS, clock_mono_ms());
+    if (!x->answer.status && clock_mono_us() - h->turn_us < TURN_US) {
+        serve_whole(x);
+    } else if (!x->answer.status) {
+        MHD_suspend_connection(c);
+        x->suspended = true;
+        list_append(&h->whole, &x->whole);
+        loop_task_want(h->task);
+    }
+    return x->suspended ? MHD_YES : send_answer(x, c);
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
                                   const char *version, const char *data, size_t *len, void **context)
 {
-    struct worker *w = arg;
+    struct http *h = arg;
     struct exchange *x = *context;
     if (!x->head_seen)
-        return on_head(w, x, c, method, version);
+        return on_head(h, x, c, method, version);
     if (*len > 0)
         return on_body(x, data, len);
-    if (!x->answer.status)
-        w->http->hooks.whole(w->http->arg, &x->request, &x->answer);
-    return send_answer(w, x, c);
+    return on_whole(h, x, c);
+}
+
+void http_answered(struct http_request *request)
+{
+    struct exchange *x = (struct exchange *)((char *)request - offsetof(struct exchange, request));
+    x->suspended = false;
+    MHD_resume_connection(x->library);
+    loop_task_want(x->http->task);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *c, void **context,
                          enum MHD_RequestTerminationCode how)
 {
-    struct worker *w = arg;
+    struct http *h = arg;
     struct exchange *x = *context;
     if (!x)
         return;
     if (!x->queued)
         metric_add(&counters.malformed, 1);
+    list_remove(&x->reading);
     connection_enter(x->connection, PHASE_IDLE, clock_mono_ms());
-    w->http->hooks.over(w->http->arg, &x->request);
+    h->hooks.over(h->arg, &x->request);
     bytes_finish(&x->request.body);
     bytes_finish(&x->answer.body);
+    bytes_finish(&x->answer.built);
     free(x);
     *context = NULL;
 }
@@ -274,15 +313,65 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
 static void on_connection(void *arg, struct MHD_Connection *c, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
-    struct worker *w = arg;
-    struct connections *all = &w->http->connections;
+    struct connections *all = &((struct http *)arg)->connections;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         *context = connections_add(all, fd, clock_mono_ms());
         return;
     }
     connections_remove(all, *context);
-    __atomic_fetch_sub(&w->load, 1, __ATOMIC_RELAXED);
+}
+
+/* Says so on the socket of a client that is not served, and that nothing follows. Closing with unread bytes
+ * would send a reset, and the client might never see it. */
+static void say_last(int fd, const char *status, const char *headers, const char *error)
+{
+    char unread[4096];
+    bytes_auto text = BYTES_INIT;
+    bytes_printf(&text,
+                 "HTTP/1.1 %s\r\nConnection: close\r\n%sContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n{\"success\":false,\"error\":\"%s\"}",
+                 status, headers, strlen(error) + sizeof("{\"success\":false,\"error\":\"\"}") - 1, error);
+    send(fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(fd, SHUT_WR);
+    while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
+        ;
+}
+
+/* The one exchange whose request is at that point; NULL: there is none, or more than one. */
+static struct exchange *only_one(struct http *h, bool head_seen)
+{
+    struct exchange *found = NULL;
+    for (struct list *at = h->reading.next; at != &h->reading; at = at->next) {
+        struct exchange *x = list_entry(at, struct exchange, reading);
+        if (x->head_seen != head_seen || (head_seen && !x->framing.chunked))
+            continue;
+        if (found)
+            return NULL;
+        found = x;
+    }
+    return found;
+}
+
+/* The library's word before it refuses by itself, as HTML, and 0.9.75 with its head twice, a Content-Length
+ * that is none, or broken chunks. It does not say whose; where that is plain we answer first, and its own
+ * answer finds the socket shut. */
+static void on_log(void *arg, const char *format, va_list args)
+{
+    struct http *h = arg;
+    if (strncmp(format, ERROR_ANSWER, strlen(ERROR_ANSWER)) != 0)
+        return;
+    unsigned status = va_arg(args, unsigned);
+    const char *text = va_arg(args, const char *);
+    bool length = strstr(text, "Content-Length"), chunk = !length && strstr(text, " chunk");
+    struct exchange *x = length || chunk ? only_one(h, chunk) : NULL;
+    if (!x || (status != 400 && status != 413))
+        return;
+    counters_answered(ROUTE_NONE, (int)status, 0);
+    say_last(x->connection->fd, status == 400 ? "400 Bad Request" : "413 Content Too Large", "",
+             length ? "A Content-Length that is none, or too large" : "Broken chunks");
+    x->queued = true;
+    list_remove(&x->reading);
 }
 
 /* Paths and queries stay as they were sent: the library would cut them at %00. */
@@ -291,79 +380,81 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *c, char *text)
     return strlen(text);
 }
 
-static struct MHD_Daemon *start_daemon(struct worker *w, size_t max_connections)
+static struct MHD_Daemon *start_daemon(struct http *h)
 {
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL, NULL, on_request, w,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(max_connections + SPARE_CONNECTIONS),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        w, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, w, MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+        NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, h, STRICTNESS MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(h->max_connections + SPARE_CONNECTIONS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escaped, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, h, MHD_OPTION_END);
 }
 
-struct http *http_create(const struct http_config *config, const struct http_hooks *hooks, void *arg)
+/* The library has no deadlines of its own here: when it wants to be run without an event, it wants it at once.
+ */
+static void run(void *arg)
 {
-    struct http *h = mem_zalloc(sizeof(*h) + config->threads * sizeof(h->workers[0]));
+    struct http *h = arg;
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    h->turn_us = clock_mono_us();
+    while (!list_empty(&h->whole) && clock_mono_us() - h->turn_us < TURN_US) {
+        struct exchange *x = list_entry(h->whole.next, struct exchange, whole);
+        list_remove(&x->whole);
+        serve_whole(x);
+        if (!x->suspended)
+            http_answered(&x->request);
+    }
+    MHD_run(h->daemon);
+    if (!list_empty(&h->whole) || MHD_get_timeout(h->daemon, &timeout_ms) == MHD_YES)
+        loop_task_want(h->task);
+}
+
+struct http *http_create(struct loop *loop, const struct http_config *config, const struct http_hooks *hooks,
+                         void *arg)
+{
+    struct http *h = mem_zalloc(sizeof(*h));
+    h->loop = loop;
     h->hooks = *hooks;
     h->arg = arg;
     h->max_connections = config->max_connections;
+    list_init(&h->reading);
+    list_init(&h->whole);
     connections_init(&h->connections, config->request_timeout_ms, config->idle_timeout_ms);
-    for (unsigned i = 0; i < config->threads; i++) {
-        struct worker *w = &h->workers[i];
-        w->http = h;
-        w->index = i;
-        w->daemon = start_daemon(w, config->max_connections);
-        if (!w->daemon) {
-            http_destroy(h);
-            return NULL;
-        }
-        h->count++;
-    }
-    return h;
+    h->task = loop_task_create(loop, run, h);
+    h->daemon = start_daemon(h);
+    if (h->daemon)
+        h->watch = loop_watch_create(loop, MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+                                     run, h);
+    if (h->watch)
+        return h;
+    http_destroy(h);
+    return NULL;
 }
 
 /* As good as it gets without reading the request. */
 static void turn_away(int fd)
 {
-    static const char body[] = "{\"success\":false,\"error\":\"Too many connections\"}";
-    char unread[4096];
-    bytes_auto text = BYTES_INIT;
-    bytes_printf(&text,
-                 "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
-                 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                 sizeof(body) - 1, body);
     metric_add(&counters.turned_away, 1);
-    send(fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    shutdown(fd, SHUT_WR);
-    while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
-        ;
+    say_last(fd, "503 Service Unavailable", "Retry-After: 1\r\n", "Too many connections");
     close(fd);
 }
 
-static struct worker *least_loaded(struct http *h)
+/* The library takes the socket at once, or when it is run next. */
+void http_accept(struct http *h, int fd, bool local)
 {
-    struct worker *best = &h->workers[0];
-    for (unsigned i = 1; i < h->count; i++)
-        if (__atomic_load_n(&h->workers[i].load, __ATOMIC_RELAXED) <
-            __atomic_load_n(&best->load, __ATOMIC_RELAXED))
-            best = &h->workers[i];
-    return best;
-}
-
-void http_accept(struct http *h, int fd)
-{
-    static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    struct sockaddr_in from = {.sin_family = local ? AF_INET : AF_UNSPEC};
+    if (connections_count(&h->connections) >= h->max_connections)
+        MHD_run(h->daemon); /* whose request has come in this turn no longer waits for one */
     if (connections_count(&h->connections) >= h->max_connections && !connections_displace(&h->connections)) {
         turn_away(fd);
         return;
     }
-    struct worker *w = least_loaded(h);
-    connections_enter(&h->connections);
-    __atomic_fetch_add(&w->load, 1, __ATOMIC_RELAXED);
-    if (MHD_add_connection(w->daemon, fd, &nowhere, sizeof(nowhere)) == MHD_YES)
-        return;
-    __atomic_fetch_sub(&w->load, 1, __ATOMIC_RELAXED);
-    connections_lost(&h->connections);
+    h->connections.entering++;
+    if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&from, sizeof(from)) == MHD_YES)
+        loop_task_want(h->task);
+    else
+        h->connections.entering--;
 }
 
 void http_reap(struct http *h)
@@ -373,11 +464,15 @@ void http_reap(struct http *h)
 
 void http_drain(struct http *h)
 {
-    __atomic_store_n(&h->draining, true, __ATOMIC_RELAXED);
-    connections_shut_idle(&h->connections);
+    h->draining = true;
 }
 
-size_t http_connections(struct http *h)
+void http_shut_idle(struct http *h, int64_t idle_ms)
+{
+    connections_shut_idle(&h->connections, clock_mono_ms() - idle_ms);
+}
+
+size_t http_connections(const struct http *h)
 {
     return connections_count(&h->connections);
 }
@@ -386,8 +481,14 @@ void http_destroy(struct http *h)
 {
     if (!h)
         return;
-    for (unsigned i = 0; i < h->count; i++)
-        MHD_stop_daemon(h->workers[i].daemon);
-    connections_finish(&h->connections);
+    loop_watch_destroy(h->watch);
+    while (!list_empty(&h->whole)) {
+        struct exchange *x = list_entry(h->whole.next, struct exchange, whole);
+        list_remove(&x->whole);
+        MHD_resume_connection(x->library);
+    }
+    if (h->daemon)
+        MHD_stop_daemon(h->daemon);
+    loop_task_destroy(h->task);
     free(h);
 }

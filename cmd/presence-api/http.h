@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /* HTTP/1.1 through libmicrohttpd, the only file that includes its header: sockets in, whole requests out.
  *
- * One single-threaded daemon of the library per thread; who accepts hands the sockets round. What the library
- * leaves open is settled here: requests framed in two ways at once (Content-Length twice or beside
+ * One daemon of the library, in external epoll mode on the process's loop; who accepts hands it the sockets. A
+ * request that is not answered at once is suspended, at no cost, until http_answered. What the library leaves
+ * open is settled here: requests framed in two ways at once (Content-Length twice or beside
  * Transfer-Encoding, RFC 9112 6.1 to 6.3), paths cut at %00 (they are handed on as sent), bodies without
  * bound, and an answer given before the body was read, which would cost the connection. Deadlines are those
  * of connections.h. */
@@ -11,6 +13,7 @@
 #include "connections.h"
 
 #include "base/bytes.h"
+#include "net/loop.h"
 
 #define HTTP_BODY_MAX 65536 /* bytes; of longer ones only the fact is kept */
 
@@ -21,11 +24,12 @@ struct http_request {
     enum http_method method;
     struct span path, query; /* as sent, undecoded; without the '?' */
     struct span host, origin, authorization, content_type, content_encoding, if_none_match;
-    struct bytes body; /* empty when too_large */
+    struct span asked_headers; /* Access-Control-Request-Headers */
+    bool local;                /* from this machine: by the socket, or a trusted proxy's PROXY header */
+    bool forwarded;            /* a proxy has left a header of its kind (proxies.h) */
+    struct bytes body;         /* empty when too_large */
     bool too_large;
-    unsigned thread;  /* which of the threads asks, from 0 */
-    enum route route; /* the program's, for counting */
-    void *held;       /* the program's, until over() */
+    void *call; /* the program's, until over() */
 };
 
 #define HTTP_HEADERS_MAX 10
@@ -39,7 +43,7 @@ struct http_answer {
         const char *name;
         struct span value; /* copied once the answer is sent */
     } headers[HTTP_HEADERS_MAX];
-    char built[64]; /* room for a value that is put together */
+    struct bytes built; /* a header's value that is put together: one for each answer */
 };
 
 void http_answer_header(struct http_answer *a, const char *name, struct span value);
@@ -47,29 +51,35 @@ void http_answer_header(struct http_answer *a, const char *name, struct span val
 struct http_hooks {
     /* The head is there. Fills *answer when that is enough to answer; the body is then read and dropped. */
     void (*head)(void *arg, struct http_request *request, struct http_answer *answer);
-    /* The whole request is there, and head() left the answer open. */
+    /* The whole request is there, and head() left the answer open. Fills *answer; or leaves it open, and calls
+     * http_answered once it is filled, which it must be before http_destroy. */
     void (*whole)(void *arg, struct http_request *request, struct http_answer *answer);
-    /* Last call for a request, answered or not. */
+    /* Last call for a request, answered or not; never while whole() has left the answer open. */
     void (*over)(void *arg, struct http_request *request);
 };
 
 struct http_config {
-    unsigned threads;
     size_t max_connections;
     int64_t request_timeout_ms, idle_timeout_ms;
 };
 
 struct http;
-/* NULL: the library can't start. Hooks are called from the threads. */
-struct http *http_create(const struct http_config *config, const struct http_hooks *hooks, void *arg);
-/* Takes over an accepted socket. At the limit of connections another one gives way, or this one gets 503. */
-void http_accept(struct http *h, int fd);
+/* NULL: the library can't start. */
+struct http *http_create(struct loop *loop, const struct http_config *config, const struct http_hooks *hooks,
+                         void *arg);
+/* Takes over an accepted socket; `local`: of this machine. At the limit of connections another one gives way,
+ * or this one gets 503. */
+void http_accept(struct http *h, int fd, bool local);
+/* The answer that whole() left open is there. */
+void http_answered(struct http_request *request);
 /* Closes who is too slow; call it a few times a second. */
 void http_reap(struct http *h);
-/* From now on every answer closes its connection, and those between requests are closed. */
+/* From now on every answer closes its connection. */
 void http_drain(struct http *h);
-size_t http_connections(struct http *h);
-/* Closes what is open and ends the threads. NULL is fine. */
+/* While it drains: closes connections that have waited for a request for so long. */
+void http_shut_idle(struct http *h, int64_t idle_ms);
+size_t http_connections(const struct http *h);
+/* Closes what is open. NULL is fine. */
 void http_destroy(struct http *h);
 
 #endif

@@ -1,16 +1,19 @@
+/* SPDX-License-Identifier: MIT */
 /* GET /api/presence/online, /count and /groups/<id>.
  *
- * Pages are those of ZSCAN and SSCAN: `limit` is a hint, an element that is there all the time comes at least
- * once, and one that moves in Redis's tables meanwhile may come twice. A group's members are those of its set
- * in Redis (PRESENCE_GROUP_KEY); who only claims it in a token is not found by its name, and is missing. */
+ * Pages of all who are online, and of a group, are those of ZSCAN and SSCAN: `limit` is a hint, an element
+ * that is there all the time comes at least once, and one that moves in Redis's tables meanwhile may come
+ * twice. For a token that is bound to groups a walk finds whom it sees (walk.h), and pages go over these
+ * alone: no number of pages tells of others. A group's members are those of its set in Redis
+ * (PRESENCE_GROUP_KEY); who only claims it in a token is not found by its name, and is missing. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/gate_query.h"
+#include "http/gate_query.h"
+#include "redis/reply.h"
+#include "redis/resp.h"
 #include "server.h"
 #include "store/keys.h"
-#include "store/reply.h"
-#include "store/resp.h"
-#include "wire/jsonput.h"
+#include "wire/json_writer.h"
 #include "wire/status.h"
 
 #include <stdlib.h>
@@ -18,28 +21,36 @@
 #define ONLINE_LIMIT 100
 #define GROUP_LIMIT  1000
 #define LIMIT_MAX    1000
-#define LOOKUPS_MAX  20000 /* of users in groups, for one page and a bounded token */
 
-/* A page of users as found by a scan, and what Redis says of them. */
+/* A page of users as found by a scan or in a walk, and where to go on; of a count, `total` alone. */
 struct page {
-    struct pool_answers found, known;
-    struct span *users; /* in `found` */
+    uint64_t scan_cursor; /* to begin at: of a scan, or */
+    struct bytes behind;  /* behind this user, of those seen */
+    uint64_t limit;
+    struct seen *seen;     /* in a walk */
+    struct bytes text;     /* of the users, or of the cursor, */
+    struct span *users;    /* where a scan found them */
+    const struct span *at; /* the first of the page */
     size_t count;
-    size_t scoped; /* replies of `known` that tell who is seen */
-    struct span cursor;
+    struct span cursor; /* to go on with; empty at the end */
     int64_t total;
 };
 
-struct paging {
-    uint64_t cursor;
-    uint64_t limit;
-};
-
-static void page_finish(struct page *p)
+static void page_finish(void *arg)
 {
-    pool_answers_finish(&p->found);
-    pool_answers_finish(&p->known);
+    struct page *p = arg;
+    seen_release(p->seen);
+    bytes_finish(&p->behind);
+    bytes_finish(&p->text);
     free(p->users);
+    free(p);
+}
+
+static struct page *page_begin(struct call *c)
+{
+    c->work = mem_zalloc(sizeof(struct page));
+    c->work_finish = page_finish;
+    return c->work;
 }
 
 static int read_number(struct call *c, const char *name, uint64_t max, uint64_t *value)
@@ -53,18 +64,24 @@ static int read_number(struct call *c, const char *name, uint64_t max, uint64_t 
     return found == 0 && span_to_u64(text, max, value) == 0 ? 0 : -1;
 }
 
-/* The more groups a token names, the more each user of a page costs. */
-static uint64_t page_max(const struct scope *scope)
+/* Of those seen a cursor is the last user of the page before, written so that nobody takes it for a number. */
+static int read_cursor(struct call *c, bool seen, struct page *ret)
 {
-    uint64_t affordable = LOOKUPS_MAX / (scope->token.group_count + 1);
-    return affordable < LIMIT_MAX ? affordable : LIMIT_MAX;
+    bytes_auto scratch = BYTES_INIT;
+    struct span text;
+    if (!seen)
+        return read_number(c, "cursor", UINT64_MAX, &ret->scan_cursor);
+    bytes_reserve(&scratch, c->request->query.len + 1);
+    int found = query_get(c->request->query, "cursor", &scratch, &text);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    return base64url_decode(text, &ret->behind) < 0 || !user_id_valid(bytes_span(&ret->behind)) ? -1 : 0;
 }
 
-static int read_paging(struct call *c, uint64_t limit, struct paging *ret)
+static int read_paging(struct call *c, bool seen, uint64_t limit, struct page *ret)
 {
-    ret->cursor = 0;
     ret->limit = limit;
-    if (read_number(c, "cursor", UINT64_MAX, &ret->cursor) < 0) {
+    if (read_cursor(c, seen, ret) < 0) {
         refuse(c, 400, "Invalid cursor");
         return -1;
     }
@@ -72,91 +89,32 @@ static int read_paging(struct call *c, uint64_t limit, struct paging *ret)
         refuse(c, 400, "Invalid limit");
         return -1;
     }
-    if (ret->limit > page_max(c->scope))
-        ret->limit = page_max(c->scope);
+    if (ret->limit > LIMIT_MAX)
+        ret->limit = LIMIT_MAX;
     return 0;
 }
 
-/* ZSCAN and ZCARD, or SSCAN and SCARD. */
-static void ask_page(char kind, struct span key, const struct paging *paging, struct bytes *out)
+static bool page_user(const struct page *p, const struct redisReply *const *replies, size_t i,
+                      struct status *ret)
 {
-    bytes_auto cursor = BYTES_INIT;
-    bytes_append_u64(&cursor, paging->cursor);
-    resp_begin(out, 5);
-    resp_text(out, kind == 'Z' ? "ZSCAN" : "SSCAN");
-    resp_arg(out, key);
-    resp_arg(out, bytes_span(&cursor));
-    resp_text(out, "COUNT");
-    resp_integer(out, (int64_t)paging->limit);
-    resp_begin(out, 2);
-    resp_text(out, kind == 'Z' ? "ZCARD" : "SCARD");
-    resp_arg(out, key);
-}
-
-static void take_found(struct page *p, char kind)
-{
-    const struct redisReply *items = reply_at(p->found.replies[0], 1);
-    size_t step = kind == 'Z' ? 2 : 1;
-    p->cursor = reply_text(reply_at(p->found.replies[0], 0));
-    p->total = reply_integer(p->found.replies[1], 0);
-    p->users = mem_array(reply_count(items) + 1, sizeof(*p->users));
-    for (size_t i = 0; i < reply_count(items); i += step) {
-        struct span user = reply_text(reply_at(items, i));
-        if (user_id_valid(user))
-            p->users[p->count++] = user;
-    }
-}
-
-static int ask_known(struct call *c, struct page *p)
-{
-    const struct server *s = c->server;
-    bytes_auto commands = BYTES_INIT;
-    if (p->count == 0)
-        return 0;
-    p->scoped = scope_ask(c->scope, &s->store, s->config.policy.group_key, p->users, p->count, &commands);
-    store_status(&s->store, p->users, p->count, &commands);
-    return ask(c, &commands, p->scoped + 1 + p->count, &p->known);
-}
-
-/* 0: the caller finishes the page; -1: answered. */
-static int read_page(struct call *c, char kind, struct span key, const struct paging *paging,
-                     struct page *ret)
-{
-    struct page p = {0};
-    bytes_auto commands = BYTES_INIT;
-    ask_page(kind, key, paging, &commands);
-    if (ask(c, &commands, 2, &p.found) < 0)
-        return -1;
-    take_found(&p, kind);
-    if (kind == 'Z' && reply_is_error(p.found.replies[0])) {
-        refuse_for_now(c, "Redis can't answer: the index of who is online is no sorted set");
-        page_finish(&p);
-        return -1;
-    }
-    if (ask_known(c, &p) < 0) {
-        page_finish(&p);
-        return -1;
-    }
-    *ret = p;
-    return 0;
-}
-
-/* False: not to be seen. */
-static bool page_user(const struct call *c, const struct page *p, size_t i, struct status *ret)
-{
-    struct redisReply *const *store = p->known.replies + p->scoped;
     struct status_answer a;
-    if (!scope_sees(c->scope, p->known.replies, p->users, i) ||
-        store_read_status(store[0], i, store[1 + i], &a) < 0)
+    if (store_read_status(replies[0], i, replies[1 + i], &a) < 0)
         return false;
-    *ret = (struct status){a.online, a.last_seen_ms, a.device};
+    *ret = (struct status){a.online, a.last_seen_ms, a.last_heartbeat_ms, a.device};
     return true;
+}
+
+static void put_timestamp(struct call *c, struct bytes *out)
+{
+    bytes_append_text(out, ",\"timestamp\":");
+    json_put_ms(out, view_redis_ms(&c->server->view, clock_mono_ms()));
+    bytes_append_char(out, '}');
 }
 
 static void put_end(struct call *c, const struct page *p, struct bytes *out)
 {
     bytes_append_text(out, "],\"cursor\":");
-    if (p->cursor.len == 0 || span_equal(p->cursor, SPAN("0")))
+    if (p->cursor.len == 0)
         bytes_append_text(out, "null");
     else
         bytes_append_json(out, p->cursor);
@@ -165,9 +123,7 @@ static void put_end(struct call *c, const struct page *p, struct bytes *out)
         bytes_append_text(out, "null");
     else
         bytes_append_i64(out, p->total);
-    bytes_append_text(out, ",\"timestamp\":");
-    jsonput_ms(out, view_redis_ms(&c->server->view, clock_mono_ms()));
-    bytes_append_char(out, '}');
+    put_timestamp(c, out);
 }
 
 static void put_online_user(struct span user, const struct status *status, bool first, struct bytes *out)
@@ -175,118 +131,229 @@ static void put_online_user(struct span user, const struct status *status, bool 
     bytes_append_text(out, first ? "{\"userId\":" : ",{\"userId\":");
     bytes_append_json(out, user);
     bytes_append_text(out, ",\"lastSeen\":");
-    jsonput_ms(out, status->last_seen_ms);
+    json_put_ms(out, status->last_seen_ms);
     bytes_append_text(out, ",\"deviceId\":");
-    jsonput_text_or_null(out, status->device);
+    json_put_text_or_null(out, status->device);
+    bytes_append_text(out, ",\"lastHeartbeat\":");
+    json_put_ms(out, status->last_heartbeat_ms);
     bytes_append_char(out, '}');
 }
 
-void online_answer(struct call *c, struct span id)
+/* The replies: ZMSCORE, and an HMGET for each user of the page. */
+static void answer_online(struct call *c, const struct redisReply *const *replies)
 {
-    struct paging paging;
-    struct page p;
-    bytes_auto due = BYTES_INIT;
-    keys_name(c->server->config.policy.prefix, KEY_DUE, &due);
-    if (read_paging(c, ONLINE_LIMIT, &paging) < 0 || read_page(c, 'Z', bytes_span(&due), &paging, &p) < 0)
-        return;
+    const struct page *p = c->work;
     struct bytes *out = answer_json(c);
     bool first = true;
     bytes_append_text(out, "{\"success\":true,\"users\":[");
-    for (size_t i = 0; i < p.count; i++) {
-        struct status status;
-        if (!page_user(c, &p, i, &status) || !status.online)
-            continue;
-        put_online_user(p.users[i], &status, first, out);
-        first = false;
-    }
-    put_end(c, &p, out);
-    page_finish(&p);
-}
-
-static void put_group_members(struct call *c, const struct page *p, struct bytes *out)
-{
-    bool first = true;
     for (size_t i = 0; i < p->count; i++) {
         struct status status;
-        struct status_id id = {.id = p->users[i]};
-        if (!page_user(c, p, i, &status))
+        if (!page_user(p, replies, i, &status) || !status.online)
             continue;
-        status_write_user(id, &status, first, out);
+        put_online_user(p->at[i], &status, first, out);
         first = false;
     }
+    put_end(c, p, out);
 }
 
-void group_answer(struct call *c, struct span group)
+static void answer_group(struct call *c, const struct redisReply *const *replies)
 {
-    struct paging paging;
-    struct page p = {0};
-    bytes_auto set = BYTES_INIT;
-    keys_group(c->server->config.policy.group_key, group, &set);
-    if (read_paging(c, GROUP_LIMIT, &paging) < 0)
-        return;
-    if (scope_has(c->scope, group) && read_page(c, 'S', bytes_span(&set), &paging, &p) < 0)
-        return;
+    const struct page *p = c->work;
     struct bytes *out = answer_json(c);
+    bool first = true;
     bytes_append_text(out, "{\"success\":true,\"group\":");
-    bytes_append_json(out, group);
+    bytes_append_json(out, c->id);
     bytes_append_text(out, ",\"users\":[");
-    put_group_members(c, &p, out);
-    put_end(c, &p, out);
-    page_finish(&p);
-}
-
-/* Who is seen by a bounded token is counted one by one, as long as that takes no longer than an answer may.
- */
-static int count_seen(struct call *c, struct span due, int64_t *ret)
-{
-    struct paging paging = {.limit = page_max(c->scope)};
-    int64_t online = 0, deadline_ms = clock_mono_ms() + c->server->config.answer_timeout_ms;
-    do {
-        struct page p;
+    for (size_t i = 0; i < p->count; i++) {
         struct status status;
-        if (clock_mono_ms() > deadline_ms) {
-            refuse_for_now(c, "Too many users to count for a token with groups");
-            return -1;
-        }
-        if (read_page(c, 'Z', due, &paging, &p) < 0)
-            return -1;
-        for (size_t i = 0; i < p.count; i++)
-            online += page_user(c, &p, i, &status) && status.online;
-        if (span_to_u64(p.cursor, UINT64_MAX, &paging.cursor) < 0)
-            paging.cursor = 0;
-        page_finish(&p);
-    } while (paging.cursor != 0);
-    *ret = online;
-    return 0;
+        if (!page_user(p, replies, i, &status))
+            continue;
+        status_write_user((struct status_id){.id = p->at[i]}, &status, first, out);
+        first = false;
+    }
+    put_end(c, p, out);
 }
 
-static int count_all(struct call *c, struct span due, int64_t *ret)
+static void answer_count(struct call *c, const struct redisReply *const *replies)
 {
-    struct pool_answers a;
-    bytes_auto commands = BYTES_INIT;
-    resp_begin(&commands, 2);
-    resp_text(&commands, "ZCARD");
-    resp_arg(&commands, due);
-    if (ask(c, &commands, 1, &a) < 0)
-        return -1;
-    *ret = reply_integer(a.replies[0], 0);
-    pool_answers_finish(&a);
-    return 0;
-}
-
-void count_answer(struct call *c, struct span id)
-{
-    int64_t online;
-    bytes_auto due = BYTES_INIT;
-    keys_name(c->server->config.policy.prefix, KEY_DUE, &due);
-    int result = c->scope->bounded ? count_seen(c, bytes_span(&due), &online)
-                                   : count_all(c, bytes_span(&due), &online);
-    if (result < 0)
-        return;
+    const struct page *p = c->work;
     struct bytes *out = answer_json(c);
     bytes_append_text(out, "{\"success\":true,\"online\":");
-    bytes_append_i64(out, online);
-    bytes_append_text(out, ",\"timestamp\":");
-    jsonput_ms(out, view_redis_ms(&c->server->view, clock_mono_ms()));
-    bytes_append_char(out, '}');
+    bytes_append_i64(out, p->total);
+    put_timestamp(c, out);
+}
+
+static void ask_known(struct call *c, const struct page *p, call_replies *then)
+{
+    if (p->count > 0)
+        store_status(&c->server->store, p->at, p->count, &c->question.commands);
+    ask(c, p->count > 0 ? 1 + p->count : 0, then);
+}
+
+/* ZSCAN and ZCARD, or SSCAN and SCARD. */
+static void ask_page(struct call *c, const char *scan, const char *total, struct span key, call_replies *then)
+{
+    const struct page *p = c->work;
+    struct bytes *out = &c->question.commands;
+    bytes_auto cursor = BYTES_INIT;
+    bytes_append_u64(&cursor, p->scan_cursor);
+    resp_begin(out, 5);
+    resp_text(out, scan);
+    resp_arg(out, key);
+    resp_arg(out, bytes_span(&cursor));
+    resp_text(out, "COUNT");
+    resp_integer(out, (int64_t)p->limit);
+    resp_begin(out, 2);
+    resp_text(out, total);
+    resp_arg(out, key);
+    ask(c, 2, then);
+}
+
+/* `step`: of the items of a scan so many belong to a user. Copies what the page goes on to need. */
+static void take_found(struct page *p, const struct redisReply *const *replies, size_t step)
+{
+    const struct redisReply *items = reply_at(replies[0], 1);
+    struct span cursor = reply_text(reply_at(replies[0], 0));
+    size_t count = reply_count(items), bytes = cursor.len;
+    for (size_t i = 0; i < count; i += step)
+        bytes += reply_text(reply_at(items, i)).len;
+    bytes_reserve(&p->text, bytes); /* so that it stays where it is */
+    bytes_append_span(&p->text, cursor);
+    if (!span_equal(cursor, SPAN("0")))
+        p->cursor = bytes_span(&p->text);
+    p->total = reply_integer(replies[1], 0);
+    p->users = mem_array(count + 1, sizeof(*p->users));
+    for (size_t i = 0; i < count; i += step) {
+        struct span user = reply_text(reply_at(items, i));
+        if (!user_id_valid(user))
+            continue;
+        p->users[p->count++] = (struct span){p->text.data + p->text.len, user.len};
+        bytes_append_span(&p->text, user);
+    }
+    p->at = p->users;
+}
+
+static void on_online_found(struct call *c, const struct redisReply *const *replies)
+{
+    if (reply_is_error(replies[0])) {
+        refuse_for_now(c, "Redis can't answer: the index of who is online is no sorted set");
+        return;
+    }
+    take_found(c->work, replies, 2);
+    ask_known(c, c->work, answer_online);
+}
+
+static void on_members_found(struct call *c, const struct redisReply *const *replies)
+{
+    take_found(c->work, replies, 1);
+    ask_known(c, c->work, answer_group);
+}
+
+/* Takes over whom the token sees. */
+static void take_seen(struct call *c, struct seen *seen)
+{
+    struct page *p = c->work;
+    struct span behind = bytes_span(&p->behind);
+    p->seen = seen;
+    p->total = (int64_t)seen->count;
+    if (p->limit == 0) {
+        ask(c, 0, answer_count);
+        return;
+    }
+    size_t first = behind.len ? seen_behind(seen, behind) : 0, left = seen->count - first;
+    p->at = seen->users + first;
+    p->count = left < p->limit ? left : (size_t)p->limit;
+    if (left > p->count) {
+        base64url_encode(p->at[p->count - 1], &p->text);
+        p->cursor = bytes_span(&p->text);
+    }
+    ask_known(c, p, answer_online);
+}
+
+static void on_walked(void *arg, struct seen *seen, const char *failure)
+{
+    struct call *c = arg;
+    if (failure)
+        refuse_for_now(c, failure);
+    else
+        take_seen(c, seen);
+    call_went_on(c);
+}
+
+static void on_self_known(struct call *c, const struct redisReply *const *replies)
+{
+    const struct token *token = &c->scope->token;
+    bool online = !reply_is_nil(reply_at(replies[0], 0));
+    take_seen(c, seen_create((struct span){token->user, token->user_len}, online));
+}
+
+/* Pages behind the first are of the walk that was made for it. */
+static void on_trusted(struct call *c, const struct redisReply *const *replies)
+{
+    struct walker *walker = c->server->walker;
+    const struct page *p = c->work;
+    struct seen *seen = p->behind.len > 0 ? walker_recall(walker, c->scope) : NULL;
+    if (seen)
+        take_seen(c, seen);
+    else if (walker_wait(walker, &c->waiting, c->scope, on_walked, c) < 0)
+        refuse_for_now(c, "Too many requests wait for lists by groups");
+}
+
+/* Whom a bounded token sees, of those who are online: himself, when it has no groups. */
+static void see(struct call *c)
+{
+    const struct token *token = &c->scope->token;
+    struct span self = {token->user, token->user_len};
+    if (token->group_count > 0) {
+        ask(c, 0, on_trusted);
+        return;
+    }
+    store_status(&c->server->store, &self, 1, &c->question.commands);
+    ask(c, 2, on_self_known);
+}
+
+void online_answer(struct call *c)
+{
+    bytes_auto due = BYTES_INIT;
+    if (read_paging(c, c->scope->bounded, ONLINE_LIMIT, page_begin(c)) < 0)
+        return;
+    keys_name(c->server->config.policy.prefix, KEY_DUE, &due);
+    if (c->scope->bounded)
+        see(c);
+    else
+        ask_page(c, "ZSCAN", "ZCARD", bytes_span(&due), on_online_found);
+}
+
+/* Whoever may see the group sees its members. */
+void group_answer(struct call *c)
+{
+    bytes_auto set = BYTES_INIT;
+    if (read_paging(c, false, GROUP_LIMIT, page_begin(c)) < 0)
+        return;
+    keys_group(c->server->config.policy.group_key, c->id, &set);
+    if (scope_has(c->scope, c->id))
+        ask_page(c, "SSCAN", "SCARD", bytes_span(&set), on_members_found);
+    else
+        ask(c, 0, answer_group);
+}
+
+static void on_counted(struct call *c, const struct redisReply *const *replies)
+{
+    ((struct page *)c->work)->total = reply_integer(replies[0], 0);
+    answer_count(c, replies);
+}
+
+void count_answer(struct call *c)
+{
+    bytes_auto due = BYTES_INIT;
+    page_begin(c);
+    if (c->scope->bounded) {
+        see(c);
+        return;
+    }
+    keys_name(c->server->config.policy.prefix, KEY_DUE, &due);
+    resp_begin(&c->question.commands, 2);
+    resp_text(&c->question.commands, "ZCARD");
+    resp_arg(&c->question.commands, bytes_span(&due));
+    ask(c, 1, on_counted);
 }

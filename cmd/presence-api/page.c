@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* GET /: the dashboard, one page with all it needs in itself. */
 #include "server.h"
-
-#include <stdio.h>
 
 /* Made of dashboard.html by the build. */
 extern const char page_dashboard[];
@@ -13,15 +12,15 @@ static const char policy[] =
     "connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
 
-void page_answer(struct call *c, struct span id)
+void page_answer(struct call *c)
 {
     struct http_answer *a = c->answer;
-    snprintf(a->built, sizeof(a->built), "\"%s\"", page_dashboard_sha1);
-    http_answer_header(a, "ETag", span_of(a->built));
+    bytes_printf(&a->built, "\"%s\"", page_dashboard_sha1);
+    http_answer_header(a, "ETag", bytes_span(&a->built));
     http_answer_header(a, "Cache-Control", SPAN("no-cache"));
     http_answer_header(a, "Content-Security-Policy", SPAN(policy));
     http_answer_header(a, "Referrer-Policy", SPAN("no-referrer"));
-    if (span_equal(c->request->if_none_match, span_of(a->built))) {
+    if (span_equal(c->request->if_none_match, bytes_span(&a->built))) {
         a->status = 304;
         return;
     }

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 #include "scope.h"
 
+#include "redis/resp.h"
 #include "store/keys.h"
-#include "store/resp.h"
 #include "wire/control.h"
 
 #include <string.h>
@@ -10,6 +11,26 @@ void scope_finish(struct scope *s)
 {
     token_finish(&s->token);
     memset(s, 0, sizeof(*s));
+}
+
+bool scope_is_self(const struct scope *s, struct span user)
+{
+    return span_equal(user, (struct span){s->token.user, s->token.user_len});
+}
+
+static bool is_phone(const struct scope *s)
+{
+    return s->token.user_len > 0 && s->token.role == ROLE_MOBILE;
+}
+
+bool scope_is_alone(const struct scope *s)
+{
+    return is_phone(s) && !s->token.has_groups;
+}
+
+bool scope_sees_details(const struct scope *s, struct span user)
+{
+    return !is_phone(s) || scope_is_self(s, user);
 }
 
 bool scope_has(const struct scope *s, struct span group)
@@ -78,8 +99,8 @@ bool scope_revoked(const struct scope *s, const struct redisReply *reply, int64_
     for (size_t i = 0; i < reply_count(reply); i++) {
         struct span value = reply_text(reply_at(reply, i));
         int64_t issued_s, until_ms;
-        if (value.len > 0 && revocation_value_read(value, &issued_s, &until_ms) == 0 &&
-            s->token.issued_s <= issued_s && now_ms < until_ms)
+        if (value.len > 0 && revocation_value_read(value, &issued_s, &until_ms) == 0 && now_ms < until_ms &&
+            revocation_covers(issued_s, s->token.issued_s, now_ms))
             return true;
     }
     return false;
@@ -87,7 +108,7 @@ bool scope_revoked(const struct scope *s, const struct redisReply *reply, int64_
 
 static bool claims_one(const struct scope *s, struct span text)
 {
-    struct span groups[GROUPS_MAX];
+    struct span groups[GROUPS_UNION_MAX];
     size_t count;
     bool found = false;
     void *json = text.len ? groups_read(text, groups, &count) : NULL;
@@ -97,10 +118,10 @@ static bool claims_one(const struct scope *s, struct span text)
     return found;
 }
 
-bool scope_sees(const struct scope *s, struct redisReply *const *replies, const struct span *users, size_t i)
+bool scope_sees(const struct scope *s, const struct redisReply *const *replies, const struct span *users,
+                size_t i)
 {
-    struct span self = {s->token.user, s->token.user_len};
-    if (!s->bounded || span_equal(users[i], self))
+    if (!s->bounded || scope_is_self(s, users[i]))
         return true;
     for (size_t group = 0; group < s->token.group_count; group++)
         if (reply_integer(reply_at(replies[group], i), 0) == 1)

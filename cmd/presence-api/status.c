@@ -1,69 +1,68 @@
+/* SPDX-License-Identifier: MIT */
 /* POST /api/presence/status: the guide's bulk question. */
 #include "wire/status.h"
 #include "base/clock.h"
+#include "base/mem.h"
+#include "redis/reply.h"
 #include "server.h"
-#include "store/reply.h"
 
-static const struct status never_seen = {0};
+#include <stdlib.h>
 
-/* The replies: who may be seen, ZMSCORE, an HMGET for each, the epoch. */
-static void write_users(const struct call *c, const struct status_request *r, const struct span *users,
-                        struct redisReply *const *replies, size_t scoped, struct bytes *out)
+struct status_work {
+    struct status_request request;
+    struct span users[STATUS_IDS_MAX];
+};
+
+static void work_finish(void *arg)
 {
-    struct redisReply *const *store = replies + scoped;
-    for (size_t i = 0; i < r->count; i++) {
-        struct status_answer a;
-        struct status status = never_seen;
-        if (scope_sees(c->scope, replies, users, i) && store_read_status(store[0], i, store[1 + i], &a) == 0)
-            status = (struct status){a.online, a.last_seen_ms, a.device};
-        status_write_user(r->ids[i], &status, i == 0, out);
-    }
+    struct status_work *w = arg;
+    status_request_finish(&w->request);
+    free(w);
 }
 
-static void answer_users(struct call *c, const struct status_request *r, const struct span *users)
+/* The replies: who may be seen, ZMSCORE, an HMGET for each, the epoch. */
+static void answer_users(struct call *c, const struct redisReply *const *replies)
 {
-    const struct server *s = c->server;
-    struct pool_answers a;
-    bytes_auto commands = BYTES_INIT;
-    size_t scoped = scope_ask(c->scope, &s->store, s->config.policy.group_key, users, r->count, &commands);
-    store_status(&s->store, users, r->count, &commands);
-    if (ask(c, &commands, scoped + 1 + r->count, &a) < 0)
-        return;
-    if (!reply_is_array(a.replies[scoped])) {
-        pool_answers_finish(&a);
+    static const struct status never_seen = {0};
+    const struct status_work *w = c->work;
+    const struct redisReply *const *store = replies + c->scoped;
+    if (w->request.count > 0 && !reply_is_array(store[0])) {
         refuse_for_now(c, "Redis can't answer: the index of who is online is no sorted set");
         return;
     }
     struct bytes *out = answer_json(c);
-    bytes_reserve(out, 64 + r->count * 128);
+    bytes_reserve(out, 64 + w->request.count * 128);
     status_write_begin(out);
-    write_users(c, r, users, a.replies, scoped, out);
+    for (size_t i = 0; i < w->request.count; i++) {
+        struct status_answer a;
+        struct status status = never_seen;
+        if (scope_sees(c->scope, replies, w->users, i) &&
+            store_read_status(store[0], i, store[1 + i], &a) == 0)
+            status = (struct status){a.online, a.last_seen_ms, a.last_heartbeat_ms, a.device};
+        status_write_user(w->request.ids[i], &status, i == 0, out);
+    }
     status_write_end(view_redis_ms(&c->server->view, clock_mono_ms()), out);
-    pool_answers_finish(&a);
 }
 
-static void answer_nobody(struct call *c)
+void status_answer(struct call *c)
 {
-    struct bytes *out = answer_json(c);
-    status_write_begin(out);
-    status_write_end(view_redis_ms(&c->server->view, clock_mono_ms()), out);
-}
-
-void status_answer(struct call *c, struct span id)
-{
+    const struct server *s = c->server;
+    struct bytes *commands = &c->question.commands;
     struct status_request r;
-    struct span users[STATUS_IDS_MAX];
-    const char *error;
-    if (status_request_read(bytes_span(&c->request->body), &r, &error) < 0) {
+    char error[STATUS_ERROR_SIZE];
+    if (status_request_read(bytes_span(&c->request->body), &r, error) < 0) {
         refuse(c, 400, error);
         return;
     }
+    struct status_work *w = mem_alloc(sizeof(*w));
+    w->request = r;
+    c->work = w;
+    c->work_finish = work_finish;
     for (size_t i = 0; i < r.count; i++)
-        users[i] = r.ids[i].id;
+        w->users[i] = r.ids[i].id;
     metric_add(&counters.ids, r.count);
+    c->scoped = scope_ask(c->scope, &s->store, s->config.policy.group_key, w->users, r.count, commands);
     if (r.count > 0)
-        answer_users(c, &r, users);
-    else
-        answer_nobody(c);
-    status_request_finish(&r);
+        store_status(&s->store, w->users, r.count, commands);
+    ask(c, r.count > 0 ? c->scoped + 1 + r.count : 0, answer_users);
 }

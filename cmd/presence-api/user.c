@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* GET /api/presence/users/<id>: one user, with the phones that keep him online. */
 #include "base/clock.h"
+#include "redis/reply.h"
 #include "server.h"
-#include "store/reply.h"
-#include "wire/jsonput.h"
-#include "wire/jsontext.h"
+#include "wire/json_reader.h"
+#include "wire/json_writer.h"
 
 /* The value of a field in a HGETALL; SPAN_NONE without. */
 static struct span field(const struct redisReply *hash, const char *name)
@@ -17,27 +18,45 @@ static struct span field(const struct redisReply *hash, const char *name)
 static void put_text(const struct redisReply *meta, const char *name, struct bytes *out)
 {
     bytes_printf(out, ",\"%s\":", name);
-    jsonput_text_or_null(out, field(meta, name));
+    json_put_text_or_null(out, field(meta, name));
 }
 
-/* `otherwise` when there is none, or no number. */
-static void put_number(const struct redisReply *meta, const char *name, const char *otherwise,
-                       struct bytes *out)
+static int64_t number(const struct redisReply *meta, const char *name, int64_t otherwise)
 {
-    struct span text = field(meta, name);
     uint64_t value;
+    return span_to_u64(field(meta, name), INT64_MAX, &value) == 0 ? (int64_t)value : otherwise;
+}
+
+/* As viewers are told them: of the last transition. Who else writes presence:meta has no more than the live
+ * ones. */
+static void put_transition(const struct redisReply *meta, struct bytes *out)
+{
+    struct span since = field(meta, "sinceDevice");
+    int64_t live_ms = number(meta, "lastSeen", 0), seen_ms = number(meta, "sinceSeen", live_ms);
+    bytes_append_text(out, ",\"lastSeen\":");
+    json_put_ms(out, seen_ms);
+    bytes_append_text(out, ",\"deviceId\":");
+    json_put_text_or_null(out, since.data ? since : field(meta, "deviceId"));
+    bytes_append_text(out, ",\"lastHeartbeat\":");
+    json_put_ms(out, live_ms > seen_ms ? live_ms : seen_ms);
+}
+
+/* null when there is none, or no number. */
+static void put_number(const struct redisReply *meta, const char *name, struct bytes *out)
+{
+    int64_t value = number(meta, name, -1);
     bytes_printf(out, ",\"%s\":", name);
-    if (span_to_u64(text, INT64_MAX, &value) == 0)
-        bytes_append_u64(out, value);
+    if (value >= 0)
+        bytes_append_i64(out, value);
     else
-        bytes_append_text(out, otherwise);
+        bytes_append_text(out, "null");
 }
 
 /* What the phone's last heartbeat brought along. The servers write an object; who else wrote there is not
  * believed. */
 static void put_metadata(struct span text, struct bytes *out)
 {
-    jsontext_auto *json = text.len ? jsontext_load(text) : NULL;
+    json_reader_auto *json = text.len ? json_reader_load(text) : NULL;
     bytes_append_text(out, ",\"metadata\":");
     if (json_is_object(json))
         bytes_append_span(out, text);
@@ -45,20 +64,43 @@ static void put_metadata(struct span text, struct bytes *out)
         bytes_append_text(out, "null");
 }
 
+/* Heartbeats that came and did not count: why somebody whose phone is connected is offline. */
+static void put_refused(struct span text, struct bytes *out)
+{
+    struct stored_refusal r;
+    bytes_append_text(out, ",\"refused\":");
+    if (stored_refusal_read(text, &r) < 0) {
+        bytes_append_text(out, "null");
+        return;
+    }
+    struct span node = span_split(&r.session, '/');
+    bytes_append_text(out, "{\"count\":");
+    bytes_append_i64(out, r.count);
+    bytes_append_text(out, ",\"reason\":");
+    bytes_append_json(out, r.reason);
+    bytes_append_text(out, ",\"fromId\":");
+    json_put_text_or_null(out, r.from);
+    bytes_append_text(out, ",\"last\":");
+    json_put_ms(out, r.at_ms);
+    bytes_append_text(out, ",\"node\":");
+    json_put_text_or_null(out, node);
+    bytes_append_char(out, '}');
+}
+
 static void put_device(const struct stored_session *session, bool first, struct bytes *out)
 {
     struct span rest = session->name;
     struct span node = span_split(&rest, '/');
     bytes_append_text(out, first ? "{\"deviceId\":" : ",{\"deviceId\":");
-    jsonput_text_or_null(out, session->device);
+    json_put_text_or_null(out, session->device);
     bytes_append_text(out, ",\"lastSeen\":");
-    jsonput_ms(out, session->beat_ms);
+    json_put_ms(out, session->beat_ms);
     bytes_append_text(out, ",\"deadline\":");
-    jsonput_ms(out, session->deadline_ms);
+    json_put_ms(out, session->deadline_ms);
     bytes_append_text(out, ",\"connectedAt\":");
-    jsonput_ms(out, session->opened_ms);
+    json_put_ms(out, session->opened_ms);
     bytes_append_text(out, ",\"node\":");
-    jsonput_text_or_null(out, node);
+    json_put_text_or_null(out, node);
     bytes_append_char(out, '}');
 }
 
@@ -77,39 +119,46 @@ static void put_devices(const struct redisReply *sessions, struct bytes *out)
     bytes_append_char(out, ']');
 }
 
-static void put_user(struct span id, bool online, const struct redisReply *meta,
-                     const struct redisReply *sessions, struct bytes *out)
+static void put_user(struct span id, bool online, const struct redisReply *meta, struct bytes *out)
 {
     bytes_append_text(out, "{\"success\":true,\"userId\":");
     bytes_append_json(out, id);
     bytes_append_text(out, online ? ",\"status\":\"online\"" : ",\"status\":\"offline\"");
-    put_number(meta, "lastSeen", "0", out);
-    put_text(meta, "deviceId", out);
+    put_transition(meta, out);
+}
+
+/* What operators and dashboards want to know besides. */
+static void put_details(const struct redisReply *meta, const struct redisReply *sessions, struct bytes *out)
+{
     put_text(meta, "role", out);
-    put_number(meta, "since", "null", out);
-    put_number(meta, "rev", "null", out);
+    put_number(meta, "since", out);
+    put_number(meta, "rev", out);
     put_text(meta, "reason", out);
     put_text(meta, "node", out);
     put_metadata(field(meta, "metadata"), out);
+    put_refused(field(meta, "refused"), out);
     put_devices(sessions, out);
 }
 
-void user_answer(struct call *c, struct span id)
+static void answer_user(struct call *c, const struct redisReply *const *replies)
 {
-    struct server *s = c->server;
-    struct pool_answers a;
-    bytes_auto commands = BYTES_INIT;
-    size_t scoped = scope_ask(c->scope, &s->store, s->config.policy.group_key, &id, 1, &commands);
-    store_user(&s->store, id, &commands);
-    if (ask(c, &commands, scoped + 3, &a) < 0)
-        return;
-    bool seen = scope_sees(c->scope, a.replies, &id, 0);
-    struct redisReply *const *store = a.replies + scoped;
+    bool seen = scope_sees(c->scope, replies, &c->id, 0);
+    const struct redisReply *const *store = replies + c->scoped;
     struct bytes *out = answer_json(c);
     bool online = seen && !reply_is_nil(store[2]) && !reply_is_error(store[2]);
-    put_user(id, online, seen ? store[0] : NULL, seen ? store[1] : NULL, out);
+    put_user(c->id, online, seen ? store[0] : NULL, out);
+    if (scope_sees_details(c->scope, c->id))
+        put_details(seen ? store[0] : NULL, seen ? store[1] : NULL, out);
     bytes_append_text(out, ",\"timestamp\":");
-    jsonput_ms(out, view_redis_ms(&s->view, clock_mono_ms()));
+    json_put_ms(out, view_redis_ms(&c->server->view, clock_mono_ms()));
     bytes_append_char(out, '}');
-    pool_answers_finish(&a);
+}
+
+void user_answer(struct call *c)
+{
+    const struct server *s = c->server;
+    struct bytes *commands = &c->question.commands;
+    c->scoped = scope_ask(c->scope, &s->store, s->config.policy.group_key, &c->id, 1, commands);
+    store_user(&s->store, c->id, commands);
+    ask(c, c->scoped + 3, answer_user);
 }

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 #include "view.h"
 
 #include "base/clock.h"
-#include "store/reply.h"
+#include "redis/reply.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,22 +10,26 @@
 void view_init(struct view *v)
 {
     memset(v, 0, sizeof(*v));
-    pthread_mutex_init(&v->lock, NULL);
     recovery_init(&v->recovery);
     v->report.online = -1;
 }
 
 void view_finish(struct view *v)
 {
-    pthread_mutex_destroy(&v->lock);
+    recovery_finish(&v->recovery);
 }
 
 void view_link(struct view *v, bool up)
 {
-    pthread_mutex_lock(&v->lock);
     v->report.linked = up;
     v->report.heard = false;
-    pthread_mutex_unlock(&v->lock);
+    v->unsure |= !up;
+}
+
+void view_fault(struct view *v, const char *fault, bool readable)
+{
+    snprintf(v->report.fault, sizeof(v->report.fault), "%s", fault ? fault : "");
+    v->report.fault_readable = readable;
 }
 
 /* The epoch shown in an answer. An answer that was under way when the present epoch was met is no news. */
@@ -43,66 +48,54 @@ static bool meet_epoch(struct view *v, struct span epoch, int64_t sent_ms, int64
     return true;
 }
 
-static void meet_nodes(struct view *v, const struct node_answer *answer, int64_t now_ms)
-{
-    v->report.expiryds = 0;
-    for (size_t i = 0; i < reply_count(answer->nodes) / 2; i++) {
-        struct node node;
-        if (node_read(answer->nodes, i, &node) < 0)
-            continue;
-        int64_t age_ms = answer->state.now_ms - node.seen_ms;
-        if (span_equal(node.program, SPAN("presence-ws")))
-            recovery_node(&v->recovery, node.name, age_ms, node.asserted, now_ms);
-        if (span_equal(node.program, SPAN("presence-expiryd")) && age_ms <= RECOVERY_ALIVE_MS)
-            v->report.expiryds++;
-        node_finish(&node);
-    }
-}
-
 void view_hear(struct view *v, const struct node_answer *answer, const struct redis_time *time,
                int64_t sent_ms, int64_t now_ms)
 {
-    pthread_mutex_lock(&v->lock);
     v->time = *time;
     meet_epoch(v, answer->state.epoch, sent_ms, now_ms);
-    meet_nodes(v, answer, now_ms);
+    node_registry_hear_peers(&v->recovery, answer, 0, now_ms);
+    v->report.expiryds = nodes_count_alive(answer->nodes, "presence-expiryd", answer->state.now_ms);
     v->report.heard = true;
+    v->unsure = false;
     v->report.online = answer->state.online;
     v->report.swept_ms = answer->swept_ms;
     v->report.held_ms = answer->held_ms;
-    pthread_mutex_unlock(&v->lock);
 }
 
-bool view_trusts(struct view *v, struct span epoch, int64_t sent_ms, int64_t now_ms)
+bool view_trusts(struct view *v, struct span epoch, enum view_process process, int64_t sent_ms,
+                 int64_t now_ms)
 {
-    pthread_mutex_lock(&v->lock);
-    bool trusts = meet_epoch(v, epoch, sent_ms, now_ms) && recovery_settled(&v->recovery, now_ms);
-    pthread_mutex_unlock(&v->lock);
-    return trusts;
+    struct span shown = process == VIEW_PROCESS_OTHER ? SPAN_NONE : epoch;
+    bool sure = process != VIEW_PROCESS_UNKNOWN || !v->unsure;
+    return sure && meet_epoch(v, shown, sent_ms, now_ms) && recovery_settled(&v->recovery, now_ms);
 }
 
 bool view_recovering(struct view *v, int64_t now_ms)
 {
-    pthread_mutex_lock(&v->lock);
-    bool recovering = !recovery_settled(&v->recovery, now_ms);
-    pthread_mutex_unlock(&v->lock);
-    return recovering;
+    return !recovery_settled(&v->recovery, now_ms);
 }
 
 int64_t view_redis_ms(struct view *v, int64_t now_ms)
 {
-    pthread_mutex_lock(&v->lock);
     int64_t redis_ms = redis_time_at(&v->time, now_ms);
-    pthread_mutex_unlock(&v->lock);
     return redis_ms ? redis_ms : clock_wall_ms();
+}
+
+void view_saw_issuer(struct view *v, int64_t issued_s, int64_t now_ms)
+{
+    if (v->time.known)
+        issuer_lead_see(&v->issuer_lead, issued_s, redis_time_at(&v->time, now_ms));
+}
+
+int64_t view_ahead_s(struct view *v, int64_t now_ms)
+{
+    return issuer_lead_s(&v->issuer_lead, redis_time_at(&v->time, now_ms));
 }
 
 void view_read(struct view *v, int64_t now_ms, struct view_report *ret)
 {
-    pthread_mutex_lock(&v->lock);
     *ret = v->report;
     ret->recovering = !recovery_settled(&v->recovery, now_ms);
     ret->redis_ms = redis_time_at(&v->time, now_ms);
     snprintf(ret->epoch, sizeof(ret->epoch), "%s", v->recovery.epoch);
-    pthread_mutex_unlock(&v->lock);
 }

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "arguments.h"
+
 #include "base/mem.h"
-#include "base/plain.h"
-#include "ctl.h"
+#include "base/printable.h"
 #include "presence/identity.h"
 
 #include <stdlib.h>
@@ -9,40 +11,41 @@
 static int wrong_id(struct ctl *c, const char *what, struct span id)
 {
     bytes_auto shown = BYTES_INIT;
-
-    plain_append(&shown, id.len > USER_ID_MAX ? (struct span){id.data, USER_ID_MAX} : id);
+    printable_append(&shown, id.len > USER_ID_MAX ? (struct span){id.data, USER_ID_MAX} : id);
     return ctl_fail(c, EXIT_USAGE, "'%s' is no %s: 1-128 bytes of UTF-8 without control characters",
                     bytes_text(&shown), what);
 }
 
 int argument_user(struct ctl *c, const char *text, struct span *ret)
 {
-    if (!user_id_valid(span_of(text)))
-        return wrong_id(c, "user id", span_of(text));
     *ret = span_of(text);
-    return 0;
+    return user_id_valid(*ret) ? 0 : wrong_id(c, "user id", *ret);
 }
 
 int argument_status(struct ctl *c, const char *text, bool *ret_online)
 {
-    bool online = !strcmp(text, "online");
-
-    if (!online && strcmp(text, "offline") != 0)
+    *ret_online = !strcmp(text, "online");
+    if (!*ret_online && strcmp(text, "offline") != 0)
         return ctl_fail(c, EXIT_USAGE, "a status is online or offline");
-    *ret_online = online;
     return 0;
 }
 
-int argument_ids(struct ctl *c, const char *flag, const char *list, struct span **ret_ids, size_t *ret_count)
+int argument_device(struct ctl *c, struct span id)
+{
+    if (!device_id_valid(id))
+        return ctl_fail(c, EXIT_USAGE, "--device: 1-128 bytes of UTF-8 without control characters");
+    return 0;
+}
+
+int argument_ids(struct ctl *c, const char *what, const char *list, struct span **ret_ids, size_t *ret_count)
 {
     struct span rest = span_of(list), *ids = mem_array(rest.len / 2 + 1, sizeof(*ids));
     size_t count = 0;
-
     while (rest.len) {
         struct span id = span_split(&rest, ',');
         if (!user_id_valid(id)) {
             free(ids);
-            return wrong_id(c, flag, id);
+            return wrong_id(c, what, id);
         }
         ids[count++] = id;
     }

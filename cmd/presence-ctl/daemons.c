@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 #include "daemons.h"
 
 #include "base/mem.h"
-#include "net/http_get.h"
+#include "http/http_get.h"
 
 #include <stdlib.h>
 
@@ -17,12 +18,11 @@ static void add(struct daemons *d, struct span address, struct span name)
 void daemons_init(struct daemons *d, const struct config *config, const struct nodes *nodes)
 {
     struct span rest = span_of(config->addresses);
-
     *d = (struct daemons){0};
     while (rest.len)
         add(d, span_trim(span_split(&rest, ',')), SPAN_NONE);
     for (size_t i = 0; i < nodes->count && !config->addresses; i++)
-        if (node_alive(nodes, &nodes->items[i]))
+        if (nodes_is_alive(nodes, &nodes->items[i]))
             add(d, nodes->items[i].address, nodes->items[i].program);
 }
 
@@ -40,7 +40,6 @@ void daemons_finish(struct daemons *d)
 size_t daemons_ask(struct daemons *d, const char *path, int64_t timeout_ms)
 {
     size_t answered = 0;
-
     for (size_t i = 0; i < d->count; i++) {
         struct daemon *it = &d->items[i];
         bytes_reset(&it->body);

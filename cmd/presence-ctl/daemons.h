@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /* What the daemons say over HTTP: those of presence:nodes that are alive, or those at --address. */
 #ifndef PRESENCE_CTL_DAEMONS_H
 #define PRESENCE_CTL_DAEMONS_H
 
-#include "ctl.h"
+#include "nodes.h"
 
 struct daemon {
     char *address;

@@ -1,31 +1,16 @@
-/* The doctor's parts: what each finds goes through doctor_say. Each examination returns 0, or an exit code
- * when Redis went away meanwhile. */
+/* SPDX-License-Identifier: MIT */
+/* The doctor's examinations. Each reports what it finds, and returns 0, or an exit code when Redis went away
+ * meanwhile. */
 #ifndef PRESENCE_CTL_DOCTOR_H
 #define PRESENCE_CTL_DOCTOR_H
 
-#include "ctl.h"
+#include "doctor_report.h"
 
-enum verdict {
-    VERDICT_FINE,
-    VERDICT_NOTE, /* worth knowing, wrong or not */
-    VERDICT_FAULT,
-};
-
-struct doctor {
-    struct ctl *c;
-    size_t notes, faults;
-    struct nodes nodes;
-    int64_t online; /* users in the index */
-};
-
-/* `check` is a stable name for programs; `mend` is what to do about it, NULL for nothing. */
-void doctor_say(struct doctor *d, enum verdict verdict, const char *check, const char *mend,
-                const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-int doctor_redis(struct doctor *d);    /* doctor_redis.c: the server and its settings */
-int doctor_channels(struct doctor *d); /* doctor_channels.c: publish and subscribe */
-int doctor_daemons(struct doctor *d);  /* doctor_daemons.c: who is alive, clocks, sweeps */
-int doctor_ready(struct doctor *d);    /* doctor_ready.c: what they say of themselves over HTTP */
-int doctor_state(struct doctor *d);    /* doctor_state.c: index, keys and sessions */
+/* doctor_server.c: the server and its settings, publish and subscribe. EXIT_NO: the rest makes no sense. */
+int doctor_server(struct doctor *d);
+/* doctor_daemons.c: who is alive, clocks, sweeps, and what the daemons say of themselves over HTTP. */
+int doctor_daemons(struct doctor *d);
+/* doctor_state.c: the log, the index, keys and sessions, and heartbeats that did not count. */
+int doctor_state(struct doctor *d);
 
 #endif

@@ -1,5 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 #include "filter.h"
 
+#include "arguments.h"
 #include "wire/control.h"
 
 #include <stdlib.h>
@@ -8,22 +10,21 @@
 #define READ_EVERY_MS 10000
 #define PAGE          500
 
-int filter_init(struct filter *f, struct ctl *c)
+int filter_init(struct filter *f, struct ctl *c, const char *users, const char *groups)
 {
-    struct span *users;
+    struct span *ids;
     size_t count;
-
-    *f = (struct filter){.c = c, .all = !c->config.users && !c->config.groups};
+    *f = (struct filter){.c = c, .all = !users && !groups};
     idset_init(&f->users);
     idset_init(&f->members);
     idset_init(&f->claimants);
-    int code = argument_ids(c, "user id", c->config.users, &users, &count);
+    int code = argument_ids(c, "user id", users, &ids, &count);
     if (code != 0)
         return code;
     for (size_t i = 0; i < count; i++)
-        idset_add(&f->users, users[i]);
-    free(users);
-    return argument_ids(c, "group", c->config.groups, &f->groups, &f->group_count);
+        idset_add(&f->users, ids[i]);
+    free(ids);
+    return argument_ids(c, "group", groups, &f->groups, &f->group_count);
 }
 
 void filter_finish(struct filter *f)
@@ -36,83 +37,57 @@ void filter_finish(struct filter *f)
 
 static int load_members(struct filter *f, int64_t now_ms)
 {
-    idset_reset(&f->members);
+    idset_finish(&f->members);
+    idset_init(&f->members);
     f->read_ms = now_ms + READ_EVERY_MS;
     for (size_t i = 0; i < f->group_count; i++) {
         bytes_auto command = BYTES_INIT;
-        struct redisReply *reply;
+        reply_auto *reply = NULL;
         store_group(f->c->config.policy.group_key, f->groups[i], &command);
         int code = ctl_ask(f->c, bytes_span(&command), &reply, 1);
         if (code != 0)
             return code;
         for (size_t k = 0; k < reply_count(reply); k++)
             idset_add(&f->members, reply_text(reply_at(reply, k)));
-        reply_free(reply);
     }
     return 0;
 }
 
-static bool names_one(const struct filter *f, const struct span *groups, size_t count)
+static void note_claims(struct filter *f, struct span user, const struct span *groups, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < f->group_count; k++)
-            if (span_equal(groups[i], f->groups[k]))
-                return true;
-    return false;
-}
-
-static void note_claims(struct filter *f, struct span user, const struct span *groups, size_t count)
-{
-    if (names_one(f, groups, count))
-        idset_add(&f->claimants, user);
-    else
-        idset_remove(&f->claimants, user);
-}
-
-struct page {
-    struct filter *filter;
-    char cursor[32];
-};
-
-static void write_load(void *arg, bool text, struct bytes *out)
-{
-    const struct page *page = arg;
-
-    store_load(&page->filter->c->store, span_of(page->cursor), PAGE, text, out);
-}
-
-static void take_claims(struct filter *f, const struct load_answer *answer)
-{
-    for (size_t i = 0; i < answer->count; i++) {
-        struct span groups[GROUPS_MAX];
-        struct load_user u;
-        size_t count;
-        load_user(answer, i, &u);
-        void *owner = groups_read(u.groups, groups, &count);
-        note_claims(f, u.user, groups, count);
-        groups_read_finish(owner);
-    }
+            if (span_equal(groups[i], f->groups[k])) {
+                idset_add(&f->claimants, user);
+                return;
+            }
+    idset_remove(&f->claimants, user);
 }
 
 static int load_claimants(struct filter *f)
 {
-    struct page page = {f, "0"};
-    int code;
-
+    char cursor[32] = "0";
     do {
+        bytes_auto command = BYTES_INIT;
+        reply_auto *reply = NULL;
         struct load_answer answer;
-        struct redisReply *reply;
-        code = ctl_script(f->c, write_load, &page, &reply);
+        store_load(&f->c->store, span_of(cursor), PAGE, &command);
+        int code = ctl_script(f->c, bytes_span(&command), &reply);
         if (code != 0)
             return code;
-        if (store_read_load(reply, &answer) < 0 ||
-            span_copy(answer.cursor, page.cursor, sizeof(page.cursor)) < 0)
-            code = ctl_refused(f->c, reply);
-        else
-            take_claims(f, &answer);
-        reply_free(reply);
-    } while (code == 0 && strcmp(page.cursor, "0") != 0);
-    return code;
+        if (store_read_load(reply, &answer) < 0 || span_copy(answer.cursor, cursor, sizeof(cursor)) < 0)
+            return ctl_refused(f->c, reply);
+        for (size_t i = 0; i < answer.count; i++) {
+            struct span groups[GROUPS_UNION_MAX];
+            struct load_user u;
+            size_t count;
+            load_user(&answer, i, &u);
+            void *owner = groups_read(u.groups, groups, &count);
+            note_claims(f, u.user, groups, count);
+            groups_read_finish(owner);
+        }
+    } while (strcmp(cursor, "0") != 0);
+    return 0;
 }
 
 int filter_load(struct filter *f, int64_t now_ms)
@@ -143,9 +118,8 @@ bool filter_wants(struct filter *f, const struct change *change)
 
 void filter_control(struct filter *f, struct span payload)
 {
-    struct span groups[GROUPS_MAX];
+    struct span groups[GROUPS_UNION_MAX];
     struct control control;
-
     if (f->group_count == 0 || control_read(payload, groups, &control) < 0)
         return;
     if (span_equal(control.cmd, SPAN("groups")) && control.db == f->c->store.db)

@@ -1,5 +1,5 @@
-/* Whose changes are wanted: named users, and members of named groups, by Redis's set or by the claim of a
- * token. */
+/* SPDX-License-Identifier: MIT */
+/* Whose changes are wanted: named users, and members of named groups, by Redis's set or by the claim of a token. */
 #ifndef PRESENCE_CTL_FILTER_H
 #define PRESENCE_CTL_FILTER_H
 
@@ -18,8 +18,9 @@ struct filter {
     int64_t read_ms;        /* the sets are read again then, monotonic */
 };
 
-/* From --users and --groups: 0, and the caller calls filter_finish; or an exit code. */
-int filter_init(struct filter *f, struct ctl *c);
+/* Ids as for --users and --groups, which outlive the filter; NULL: none. 0 or an exit code; the caller calls
+ * filter_finish either way. */
+int filter_init(struct filter *f, struct ctl *c, const char *users, const char *groups);
 void filter_finish(struct filter *f);
 /* Asks Redis who belongs to the groups. 0 or an exit code. */
 int filter_load(struct filter *f, int64_t now_ms);

@@ -1,9 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 #include "idset.h"
 
 #include "base/mem.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct id {
     size_t len;
@@ -13,7 +13,6 @@ struct id {
 static struct span key_of(const void *object)
 {
     const struct id *id = object;
-
     return (struct span){id->text, id->len};
 }
 
@@ -26,27 +25,19 @@ void idset_finish(struct idset *s)
 {
     size_t at = 0;
     void *id;
-
     while ((id = map_next(&s->map, &at)))
         free(id);
     map_finish(&s->map);
 }
 
-void idset_reset(struct idset *s)
-{
-    idset_finish(s);
-    idset_init(s);
-}
-
-bool idset_add(struct idset *s, struct span id)
+void idset_add(struct idset *s, struct span id)
 {
     if (idset_has(s, id))
-        return false;
+        return;
     struct id *added = mem_alloc(sizeof(*added) + id.len);
     added->len = id.len;
     memcpy(added->text, id.data ? id.data : "", id.len);
     map_put(&s->map, added);
-    return true;
 }
 
 void idset_remove(struct idset *s, struct span id)
@@ -56,10 +47,13 @@ void idset_remove(struct idset *s, struct span id)
 
 bool idset_has(const struct idset *s, struct span id)
 {
-    return map_get(&s->map, id) != NULL;
+    return map_get(&s->map, id);
 }
 
-size_t idset_count(const struct idset *s)
+bool idset_next(const struct idset *s, size_t *at, struct span *ret)
 {
-    return s->map.count;
+    const void *id = map_next(&s->map, at);
+    if (id)
+        *ret = key_of(id);
+    return id;
 }

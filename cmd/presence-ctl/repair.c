@@ -1,7 +1,8 @@
-/* repair: one pass of the mender, as presence-expiryd makes it now and then, at once. */
-#include "ctl.h"
+/* SPDX-License-Identifier: MIT */
+/* repair: one pass of the reconciler, as presence-expiryd makes it now and then, at once. */
+#include "nodes.h"
 #include "show.h"
-#include "store/mender.h"
+#include "store/reconciler.h"
 
 #include <inttypes.h>
 
@@ -21,20 +22,19 @@ static const struct {
 
 struct pass {
     struct ctl *c;
-    struct redisReply *reply; /* to the command the mender sent last */
+    struct redisReply *reply; /* to the command the reconciler sent last */
     int code;
     int64_t counts[OUTCOMES];
 };
 
-/* The mender's way out; what went wrong ends the pass. */
-static int on_send(void *arg, struct span command)
+/* Sends a command of the reconciler; what went wrong ends the pass. */
+static int on_send(void *arg, struct store_request *request, struct span command)
 {
     struct pass *p = arg;
-
-    p->code = ctl_ask(p->c, command, &p->reply, 1);
+    p->code = ctl_script(p->c, command, &p->reply);
     if (p->code != 0)
         return -1;
-    if (!reply_is_error(p->reply) || reply_error_is(p->reply, "NOSCRIPT"))
+    if (!reply_is_error(p->reply))
         return 0;
     p->code = ctl_refused(p->c, p->reply);
     reply_free(p->reply);
@@ -42,60 +42,57 @@ static int on_send(void *arg, struct span command)
     return -1;
 }
 
-static void on_mended(void *arg, char outcome)
+static void on_outcome(void *arg, char outcome)
 {
     struct pass *p = arg;
-
     for (size_t i = 0; i < OUTCOMES; i++)
         p->counts[i] += outcomes[i].letter == outcome;
-}
-
-/* By hand there is no need to rest: the time the mender is told is the one it waits for. */
-static int run(struct pass *p)
-{
-    static const struct mender_hooks hooks = {.send = on_send, .mended = on_mended};
-    struct mender_config config = {.interval_ms = 1,
-                                   .ttl_ms = p->c->config.policy.ttl_ms,
-                                   .longest_ms = policy_longest(&p->c->config.policy)};
-    struct mender mender;
-
-    mender_init(&mender, &config, &p->c->store, &hooks, p);
-    mender_connected(&mender, true, 0);
-    while (mender.passes == 0 && p->code == 0) {
-        int64_t now_ms = mender_due(&mender);
-        mender_tick(&mender, now_ms);
-        mender_answer(&mender, p->reply, now_ms);
-        reply_free(p->reply);
-        p->reply = NULL;
-    }
-    mender_finish(&mender);
-    return p->code;
 }
 
 static void show(const struct pass *p)
 {
     bytes_auto out = BYTES_INIT;
-    struct json_line line;
-
+    struct show_field fields[OUTCOMES];
+    for (size_t i = 0; i < OUTCOMES; i++)
+        fields[i] = (struct show_field)SHOW_NUMBER(outcomes[i].name, p->counts[i]);
     if (p->c->config.json)
-        line = json_begin(&out);
-    for (size_t i = 0; i < OUTCOMES; i++) {
-        if (p->c->config.json)
-            json_integer(&line, outcomes[i].name, p->counts[i]);
-        else if (i == 0 || p->counts[i] > 0)
+        show_fields(&out, fields, OUTCOMES, "\n");
+    for (size_t i = 0; i < OUTCOMES && !p->c->config.json; i++)
+        if (i == 0 || p->counts[i] > 0)
             bytes_printf(&out, "%" PRId64 " %s\n", p->counts[i], outcomes[i].sentence);
-    }
-    if (p->c->config.json)
-        json_end(&line);
     show_out(&out);
 }
 
-int command_repair(struct ctl *c, char **args, size_t count)
+/* The TTL is the servers' setting, which this shell may not have. There is no need to wait between the batches: the
+ * time that the reconciler is given is the one it waits for. */
+static int repair(struct ctl *c, char **args, size_t count)
 {
+    static const struct reconciler_hooks hooks = {.send = on_send, .fixed = on_outcome};
+    struct reconciler_config config = {.interval_ms = 1};
+    struct reconciler reconciler;
     struct pass pass = {.c = c};
-
-    int code = run(&pass);
-    if (code == 0)
+    struct nodes nodes;
+    int code = nodes_load(c, &nodes);
+    if (code != 0)
+        return code;
+    config.ttl_ms = nodes_longest_ttl(nodes.reply, c->config.policy.ttl_ms);
+    nodes_finish(&nodes);
+    reconciler_init(&reconciler, &config, &c->store, &hooks, &pass);
+    reconciler_connected(&reconciler, true, 0);
+    while (reconciler.passes == 0 && pass.code == 0) {
+        int64_t now_ms = reconciler_due(&reconciler);
+        reconciler_tick(&reconciler, now_ms);
+        store_request_answered(&reconciler.request, pass.reply, now_ms);
+        reply_free(pass.reply);
+        pass.reply = NULL;
+    }
+    reconciler_finish(&reconciler);
+    if (pass.code == 0)
         show(&pass);
-    return code;
+    return pass.code;
 }
+
+const struct command command_repair = {
+    .info = {"repair", "", "put right at once what other writers left", CONFIG_OF_COMMAND(config_plain)},
+    .run = repair,
+};

@@ -1,53 +1,49 @@
-/* sessions: what stands behind a user's state. */
-#include "base/plain.h"
+/* SPDX-License-Identifier: MIT */
+/* sessions: what a user's state is made of. */
+#include "arguments.h"
+#include "base/printable.h"
+#include "nodes.h"
 #include "show.h"
 #include "user.h"
 
-static void show_json(const struct stored_session *s, struct span user, struct bytes *out)
+/* The refused heartbeats only of the session that they came on. */
+static void show_json(const struct user *u, struct span id, const struct explanation_refusal *refusal,
+                      struct bytes *out)
 {
-    struct json_line line = json_begin(out);
-
-    json_text(&line, "userId", user);
-    json_text(&line, "session", s->name);
-    json_text_or_null(&line, "deviceId", s->device);
-    json_time(&line, "opened", s->opened_ms);
-    json_time(&line, "lastBeat", s->beat_ms);
-    json_time(&line, "deadline", s->deadline_ms);
-    json_text_or_null(&line, "endsFor", s->reason);
-    json_end(&line);
-}
-
-static void row_deadline(struct table *t, const struct stored_session *s, int64_t now_ms)
-{
-    bytes_auto text = BYTES_INIT;
-    bool passed = s->deadline_ms < now_ms;
-
-    bytes_append_text(&text, passed ? "passed " : "in ");
-    plain_duration(&text, s->deadline_ms - now_ms);
-    bytes_append_text(&text, passed ? " ago" : "");
-    if (s->reason.len) {
-        bytes_append_text(&text, " for ");
-        plain_append(&text, s->reason);
+    for (size_t i = 0; i < u->session_count; i++) {
+        const struct stored_session *s = &u->sessions[i];
+        bytes_auto refused = BYTES_INIT;
+        user_refusal_json(id, refusal && span_equal(refusal->session, s->name) ? refusal : NULL, &refused);
+        show_line(out, SHOW_TEXT("userId", id), SHOW_TEXT("session", s->name),
+                  SHOW_OPTIONAL("deviceId", s->device), SHOW_TIME("opened", s->opened_ms),
+                  SHOW_TIME("lastBeat", s->beat_ms), SHOW_TIME("deadline", s->deadline_ms),
+                  SHOW_OPTIONAL("endsFor", s->reason), SHOW_JSON("refused", &refused));
     }
-    table_cell(t, passed ? TINT_WARN : TINT_NONE, bytes_span(&text));
 }
 
-static void show_row(struct table *t, const struct stored_session *s, const struct user *u,
-                     const struct nodes *nodes)
+static void add_row(struct table *t, const struct stored_session *s, int64_t now_ms,
+                    const struct nodes *nodes)
 {
-    bytes_auto owner = BYTES_INIT;
-
-    if (session_is_connection(s))
-        nodes_tell(nodes, session_node(s), &owner);
+    bytes_auto owner = BYTES_INIT, deadline = BYTES_INIT;
+    bool passed = s->deadline_ms < now_ms;
+    bytes_append_text(&deadline, passed ? "passed " : "in ");
+    printable_duration(&deadline, s->deadline_ms - now_ms);
+    bytes_append_text(&deadline, passed ? " ago" : "");
+    if (s->reason.len) {
+        bytes_append_text(&deadline, " for ");
+        printable_append(&deadline, s->reason);
+    }
+    if (user_session_connected(s))
+        nodes_describe(nodes, user_session_node(s), &owner);
     else
         bytes_append_text(&owner,
-                          span_equal(session_node(s), SPAN("ctl")) ? "presence-ctl" : "another writer");
-    table_cell(t, TINT_NONE, s->name);
-    table_cell(t, TINT_NONE, s->device);
-    table_time(t, s->opened_ms, u->now_ms);
-    table_time(t, s->beat_ms, u->now_ms);
-    row_deadline(t, s, u->now_ms);
-    table_cell(t, TINT_FAINT, bytes_span(&owner));
+                          span_equal(user_session_node(s), SPAN("ctl")) ? "presence-ctl" : "another writer");
+    table_cell(t, COLOR_NONE, s->name);
+    table_cell(t, COLOR_NONE, s->device);
+    table_time(t, s->opened_ms, now_ms);
+    table_time(t, s->beat_ms, now_ms);
+    table_cell(t, passed ? COLOR_WARN : COLOR_NONE, bytes_span(&deadline));
+    table_cell(t, COLOR_FAINT, bytes_span(&owner));
 }
 
 static int show_table(struct ctl *c, const struct user *u, struct bytes *out)
@@ -56,34 +52,48 @@ static int show_table(struct ctl *c, const struct user *u, struct bytes *out)
                                            "DEADLINE", "OWNER",  NULL};
     struct nodes nodes;
     struct table table;
-
     int code = nodes_load(c, &nodes);
     if (code != 0)
         return code;
     table_init(&table, headings);
     for (size_t i = 0; i < u->session_count; i++)
-        show_row(&table, &u->sessions[i], u, &nodes);
-    table_write(&table, c->colour, out);
+        add_row(&table, &u->sessions[i], u->now_ms, &nodes);
+    table_write(&table, c->color, out);
     table_finish(&table);
     nodes_finish(&nodes);
     return 0;
 }
 
-int command_sessions(struct ctl *c, char **args, size_t count)
+/* Below the table, whichever connection it was: that one may be gone. */
+static void show_refusal(struct span user, const struct explanation_refusal *r, int64_t now_ms,
+                         struct bytes *out)
+{
+    explanation_of_refusal(user, r, out);
+    bytes_append_text(out, ", by ");
+    printable_append(out, r->session);
+    bytes_append_text(out, ", the last ");
+    printable_duration(out, now_ms - r->at_ms);
+    bytes_append_text(out, " ago\n");
+}
+
+static int sessions(struct ctl *c, char **args, size_t count)
 {
     bytes_auto out = BYTES_INIT;
+    struct explanation_refusal refusal;
     struct user user;
     struct span id;
-
     int code = argument_user(c, args[0], &id);
     if (code == 0)
         code = user_load(c, id, &user);
     if (code != 0)
         return code;
-    if (!c->config.json)
-        code = user.session_count > 0 ? show_table(c, &user, &out) : 0;
-    for (size_t i = 0; i < user.session_count && c->config.json; i++)
-        show_json(&user.sessions[i], id, &out);
+    bool refused = user_refusal(&user, &refusal);
+    if (c->config.json)
+        show_json(&user, id, refused ? &refusal : NULL, &out);
+    else if (user.session_count > 0)
+        code = show_table(c, &user, &out);
+    if (code == 0 && refused && !c->config.json)
+        show_refusal(id, &refusal, user.now_ms, &out);
     if (code == 0 && user.session_count == 0)
         code = ctl_fail(c, EXIT_NO, "%s has no sessions%s", args[0],
                         user.online ? ", and yet counts as online: see presence-ctl why" : "");
@@ -91,3 +101,8 @@ int command_sessions(struct ctl *c, char **args, size_t count)
     show_out(&out);
     return code;
 }
+
+const struct command command_sessions = {
+    .info = {"sessions", "USER", "the sessions behind a user's state", CONFIG_OF_COMMAND(config_plain)},
+    .run = sessions,
+};

@@ -1,109 +1,97 @@
-/* status, count: the published state, asked of Redis. */
+/* SPDX-License-Identifier: MIT */
+/* status: the published state of some users. */
+#include "arguments.h"
 #include "base/mem.h"
-#include "ctl.h"
+#include "base/printable.h"
 #include "show.h"
-#include "store/keys.h"
-#include "store/resp.h"
+#include "user.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-static void show_json(struct span user, const struct status_answer *answer, struct bytes *out)
+/* A user in JSON or as a row; a refusal below the table, since it is rare and says why somebody who is connected is
+ * offline. */
+static void show_user(struct ctl *c, struct span user, const struct status_answer *answer,
+                      const struct explanation_refusal *refusal, int64_t now_ms, struct table *table,
+                      struct bytes *out)
 {
-    struct json_line line = json_begin(out);
-
-    json_text(&line, "userId", user);
-    json_status(&line, answer->online);
-    json_time(&line, "lastSeen", answer->last_seen_ms);
-    json_text_or_null(&line, "deviceId", answer->device);
-    json_end(&line);
+    if (c->config.json) {
+        bytes_auto refused = BYTES_INIT;
+        user_refusal_json(user, refusal, &refused);
+        show_line(out, SHOW_TEXT("userId", user), SHOW_STATUS(answer->online),
+                  SHOW_TIME("lastSeen", answer->last_seen_ms),
+                  SHOW_TIME("lastHeartbeat", answer->last_heartbeat_ms),
+                  SHOW_OPTIONAL("deviceId", answer->device), SHOW_JSON("refused", &refused));
+        return;
+    }
+    table_cell(table, COLOR_NONE, user);
+    table_status(table, answer->online);
+    table_time(table, answer->last_heartbeat_ms, now_ms);
+    table_cell(table, COLOR_NONE, answer->device);
+    if (refusal) {
+        printable_append(out, user);
+        bytes_append_text(out, ": ");
+        explanation_of_refusal(user, refusal, out);
+        bytes_append_char(out, '\n');
+    }
 }
 
-static void show_row(struct table *t, struct span user, const struct status_answer *answer, int64_t now_ms)
+/* The answers: ZMSCORE, one HMGET a user, one HGET of the refused heartbeats a user. */
+static int show_users(struct ctl *c, const struct span *users, size_t count, struct redisReply **replies,
+                      int64_t now_ms)
 {
-    table_cell(t, TINT_NONE, user);
-    table_status(t, answer->online);
-    table_time(t, answer->last_seen_ms, now_ms);
-    table_cell(t, TINT_NONE, answer->device);
-}
-
-/* The answers: ZMSCORE, then one HMGET a user. */
-static int show_all(struct ctl *c, const struct span *users, size_t count, struct redisReply **replies,
-                    int64_t now_ms)
-{
-    static const char *const headings[] = {"USER", "STATUS", "LAST SEEN", "DEVICE", NULL};
-    bytes_auto out = BYTES_INIT;
+    static const char *const headings[] = {"USER", "STATUS", "LAST HEARTBEAT", "DEVICE", NULL};
+    bytes_auto rows = BYTES_INIT, out = BYTES_INIT;
     struct table table;
     int code = EXIT_YES;
-
     table_init(&table, headings);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && code <= EXIT_NO; i++) {
+        struct explanation_refusal refusal;
         struct status_answer answer;
         if (store_read_status(replies[0], i, replies[1 + i], &answer) < 0) {
             code = ctl_refused(c, replies[0]);
             break;
         }
-        if (c->config.json)
-            show_json(users[i], &answer, &out);
-        else
-            show_row(&table, users[i], &answer, now_ms);
+        bool refused =
+            user_refusal_read(reply_text(replies[1 + count + i]), answer.last_seen_ms, now_ms, &refusal);
+        show_user(c, users[i], &answer, refused ? &refusal : NULL, now_ms, &table, &out);
         code = answer.online ? code : EXIT_NO;
     }
     if (code <= EXIT_NO && !c->config.json)
-        table_write(&table, c->colour, &out);
+        table_write(&table, c->color, &rows);
     table_finish(&table);
-    show_out(&out);
+    show_out(&rows);
+    if (code <= EXIT_NO || c->config.json)
+        show_out(&out);
     return code;
 }
 
-static int ask_all(struct ctl *c, const struct span *users, size_t count)
+static int status(struct ctl *c, char **args, size_t count)
 {
-    struct redisReply **replies = mem_array(1 + count, sizeof(*replies));
+    struct redisReply **replies = mem_array(1 + 2 * count, sizeof(*replies));
+    struct span *users = mem_array(count, sizeof(*users));
     bytes_auto commands = BYTES_INIT;
     int64_t now_ms;
-
-    int code = ctl_now(c, &now_ms);
+    int code = 0;
+    for (size_t i = 0; i < count && code == 0; i++)
+        code = argument_user(c, args[i], &users[i]);
+    if (code == 0)
+        code = ctl_now(c, &now_ms);
     if (code == 0) {
         store_status(&c->store, users, count, &commands);
-        code = ctl_ask(c, bytes_span(&commands), replies, 1 + count);
+        store_refusals(&c->store, users, count, &commands);
+        code = ctl_ask(c, bytes_span(&commands), replies, 1 + 2 * count);
     }
     if (code == 0) {
-        code = show_all(c, users, count, replies, now_ms);
-        replies_free(replies, 1 + count);
+        code = show_users(c, users, count, replies, now_ms);
+        ctl_free_replies(replies, 1 + 2 * count);
     }
+    free(users);
     free(replies);
     return code;
 }
 
-int command_status(struct ctl *c, char **args, size_t count)
-{
-    struct span *users = mem_array(count, sizeof(*users));
-    int code = 0;
-
-    for (size_t i = 0; i < count && code == 0; i++)
-        code = argument_user(c, args[i], &users[i]);
-    if (code == 0)
-        code = ask_all(c, users, count);
-    free(users);
-    return code;
-}
-
-int command_count(struct ctl *c, char **args, size_t count)
-{
-    bytes_auto command = BYTES_INIT, name = BYTES_INIT, out = BYTES_INIT;
-    struct redisReply *reply;
-
-    keys_name(c->store.prefix, KEY_DUE, &name);
-    resp_command(&command, "ZCARD", bytes_text(&name), NULL);
-    int code = ctl_ask_one(c, bytes_span(&command), &reply);
-    if (code != 0)
-        return code;
-    int64_t online = reply_integer(reply, 0);
-    reply_free(reply);
-    if (c->config.json)
-        bytes_printf(&out, "{\"online\":%" PRId64 "}\n", online);
-    else
-        bytes_printf(&out, "%" PRId64 "\n", online);
-    show_out(&out);
-    return EXIT_YES;
-}
+const struct command command_status = {
+    .info = {"status", "USER...", "whether users are online; exit 1 if one is not",
+             CONFIG_OF_COMMAND(config_plain)},
+    .run = status,
+};

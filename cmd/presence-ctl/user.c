@@ -1,28 +1,14 @@
+/* SPDX-License-Identifier: MIT */
 #include "user.h"
 
 #include "base/mem.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static void read_sessions(struct user *u)
-{
-    const struct redisReply *pairs = u->replies[1];
-
-    u->in_store = reply_count(pairs) / 2;
-    u->sessions = mem_array(u->in_store + 1, sizeof(*u->sessions));
-    for (size_t i = 0; i < u->in_store && u->session_count < USER_SESSIONS_MAX; i++) {
-        struct stored_session *s = &u->sessions[u->session_count];
-        struct span name = reply_text(reply_at(pairs, 2 * i)), value = reply_text(reply_at(pairs, 2 * i + 1));
-        u->session_count += stored_session_read(name, value, s) == 0;
-    }
-}
 
 int user_load(struct ctl *c, struct span id, struct user *ret)
 {
     bytes_auto commands = BYTES_INIT;
     struct user u = {0};
-
     int code = ctl_now(c, &u.now_ms);
     if (code != 0)
         return code;
@@ -34,18 +20,24 @@ int user_load(struct ctl *c, struct span id, struct user *ret)
         if (!reply_is_error(u.replies[i]) || reply_error_is(u.replies[i], "WRONGTYPE"))
             continue;
         code = ctl_refused(c, u.replies[i]);
-        replies_free(u.replies, 3);
+        ctl_free_replies(u.replies, 3);
         return code;
     }
-    u.online = reply_text(u.replies[2]).data != NULL;
-    read_sessions(&u);
+    const struct redisReply *pairs = u.replies[1];
+    size_t stored = reply_count(pairs) / 2;
+    u.online = reply_text(u.replies[2]).data;
+    u.sessions = mem_array(stored + 1, sizeof(*u.sessions));
+    for (size_t i = 0; i < stored && u.session_count < USER_SESSIONS_MAX; i++)
+        u.session_count +=
+            stored_session_read(reply_text(reply_at(pairs, 2 * i)), reply_text(reply_at(pairs, 2 * i + 1)),
+                                &u.sessions[u.session_count]) == 0;
     *ret = u;
     return 0;
 }
 
 void user_finish(struct user *u)
 {
-    replies_free(u->replies, 3);
+    ctl_free_replies(u->replies, 3);
     free(u->sessions);
     u->sessions = NULL;
 }
@@ -68,16 +60,43 @@ int64_t user_meta_number(const struct user *u, const char *field)
     return reply_integer(meta_value(u, field), 0);
 }
 
-struct span session_node(const struct stored_session *s)
+bool user_refusal_read(struct span value, int64_t last_seen_ms, int64_t now_ms,
+                       struct explanation_refusal *ret)
+{
+    struct stored_refusal stored;
+    if (stored_refusal_read(value, &stored) < 0)
+        return false;
+    *ret =
+        (struct explanation_refusal){stored.count, stored.at_ms, stored.reason, stored.session, stored.from};
+    return explanation_refusal_matters(ret, last_seen_ms, now_ms);
+}
+
+bool user_refusal(const struct user *u, struct explanation_refusal *ret)
+{
+    return user_refusal_read(user_meta(u, "refused"), user_meta_number(u, "lastSeen"), u->now_ms, ret);
+}
+
+void user_refusal_json(struct span user, const struct explanation_refusal *r, struct bytes *out)
+{
+    bytes_auto text = BYTES_INIT;
+    if (!r) {
+        bytes_append_text(out, "null");
+        return;
+    }
+    explanation_of_refusal(user, r, &text);
+    show_object(out, SHOW_NUMBER("count", r->count), SHOW_TEXT("reason", r->reason),
+                SHOW_TEXT("text", bytes_span(&text)), SHOW_TIME("last", r->at_ms),
+                SHOW_TEXT("session", r->session), SHOW_OPTIONAL("fromId", r->from));
+}
+
+struct span user_session_node(const struct stored_session *s)
 {
     struct span name = s->name;
-
     return span_split(&name, '/');
 }
 
-bool session_is_connection(const struct stored_session *s)
+bool user_session_connected(const struct stored_session *s)
 {
-    struct span node = session_node(s);
-
+    struct span node = user_session_node(s);
     return !span_equal(node, SPAN("ctl")) && !span_equal(node, SPAN("external"));
 }

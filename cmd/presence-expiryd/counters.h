@@ -1,21 +1,24 @@
-/* The metrics of presence-expiryd (contract section 7). */
+/* SPDX-License-Identifier: MIT */
+/* The metrics of presence-expiryd: metrics.def, and the manual page. */
 #ifndef PRESENCE_EXPIRYD_COUNTERS_H
 #define PRESENCE_EXPIRYD_COUNTERS_H
 
 #include "base/metrics.h"
 
-#define REPAIR_KINDS 5
+/* The outcomes of repair.lua that are counted: their letters, and their values as a label. */
+#define REPAIR_KINDS(X, ...)                                                                                 \
+    X(a, "adopted", __VA_ARGS__)                                                                             \
+    X(k, "key", __VA_ARGS__)                                                                                 \
+    X(o, "stale_meta", __VA_ARGS__)                                                                          \
+    X(e, "external_ended", __VA_ARGS__)                                                                      \
+    X(x, "foreign_type", __VA_ARGS__)
 
-struct counters {
-    struct metric online_users, expired, lag, sweeps, held, wakeups;
-    struct metric repaired[REPAIR_KINDS]; /* in the order of counters_repair_letters */
-    struct metric passes, epochs, redis_up, redis_reconnects, redis_round_trip, log_dropped, build_info;
+struct expiryd_counters {
+#define METRIC  METRIC_FIELD
+#define METRICS METRICS_FIELD
+#include "metrics.def"
 };
 
-extern struct counters counters;
-extern struct metric *const counters_list[];
-extern const size_t counters_count;
-/* The outcomes of repair.lua that are counted. */
-extern const char counters_repair_letters[REPAIR_KINDS + 1];
+extern struct expiryd_counters expiryd_counters;
 
 #endif

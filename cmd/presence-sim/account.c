@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "account.h"
 
 #include <dirent.h>
@@ -11,7 +12,6 @@ static int64_t number_in(const char *path, const char *name)
     char line[256];
     int64_t number = -1;
     FILE *file = fopen(path, "re");
-
     if (!file)
         return -1;
     while (number < 0 && fgets(line, sizeof(line), file))
@@ -27,7 +27,6 @@ static int64_t cpu_us(int64_t pid)
     char path[300];
     int64_t sum_ns = 0;
     const struct dirent *task;
-
     snprintf(path, sizeof(path), "/proc/%" PRId64 "/task", pid);
     DIR *tasks = opendir(path);
     if (!tasks)
@@ -44,7 +43,6 @@ static int64_t cpu_us(int64_t pid)
 static int64_t pss_kb(int64_t pid)
 {
     char path[64];
-
     snprintf(path, sizeof(path), "/proc/%" PRId64 "/smaps_rollup", pid);
     return number_in(path, "Pss:");
 }
@@ -53,7 +51,6 @@ int accounts_parse(const char *text, struct accounts *ret)
 {
     struct span rest = span_of(text);
     struct accounts a = {0};
-
     while (rest.len) {
         uint64_t pid;
         if (a.count == ACCOUNTS_MAX || span_to_u64(span_trim(span_split(&rest, ',')), INT32_MAX, &pid) ||

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What other processes of this machine take, by the kernel's own accounting: CPU of all their threads
  * (/proc/PID/task/…/schedstat) and memory, shared pages by their share (PSS of smaps_rollup). */
 #ifndef SIM_ACCOUNT_H

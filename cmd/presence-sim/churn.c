@@ -1,10 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 #include "churn.h"
 
 /* Of an exponential distribution, cut at ten times the mean. */
 static int64_t exponential(struct rng *rng, int64_t mean_ms)
 {
     double u = rng_unit(rng), sum = 0, term = u;
-
     /* -ln(1 - u) = u + u²/2 + u³/3 + …, the same on every machine */
     for (int k = 1; k < 200 && sum < 10; k++, term *= u)
         sum += term / k;
@@ -14,7 +14,6 @@ static int64_t exponential(struct rng *rng, int64_t mean_ms)
 static void leave_somehow(struct churn *c)
 {
     struct counters *counters = &c->phone->sim->counters;
-
     switch (rng_below(&c->rng, 3)) {
     case 0:
         counters->left_close++;
@@ -32,7 +31,6 @@ static void go(struct churn *c)
 {
     struct counters *counters = &c->phone->sim->counters;
     int64_t roll = (int64_t)rng_below(&c->rng, 100);
-
     if (roll < c->rules.roam_percent) {
         counters->roamed++;
         phone_roam(c->phone, NULL);
@@ -65,7 +63,6 @@ static void schedule(struct churn *c)
 static void on_time(struct wheel_timer *timer, int64_t now_ms)
 {
     struct churn *c = list_entry(timer, struct churn, timer);
-
     if (c->away)
         come_back(c);
     else

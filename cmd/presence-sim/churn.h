@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A phone that comes and goes by itself. What it decides follows from its seed alone, so that a run can be
  * repeated; when it decides does not depend on the network. */
 #ifndef SIM_CHURN_H

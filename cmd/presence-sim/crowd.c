@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "crowd.h"
 
 #include "base/mem.h"
@@ -11,7 +12,6 @@ static void on_start(struct wheel_timer *timer, int64_t now_ms)
 {
     struct crowd *c = list_entry(timer, struct crowd, start);
     int64_t due = (sim_now(c->sim) - c->began_ms) * c->sim->options->connect_rate / 1000 + 1;
-
     for (; c->started < c->count && (int64_t)c->started < due; c->started++) {
         phone_connect(c->phones[c->started]);
         churn_start(&c->churns[c->started]);
@@ -24,7 +24,6 @@ static struct phone *make_phone(struct crowd *c, size_t index)
 {
     const struct options *o = c->sim->options;
     char user[USER_ID_MAX + 32], device[USER_ID_MAX + 40];
-
     snprintf(user, sizeof(user), "%.128s%zu", o->prefix, index + 1);
     snprintf(device, sizeof(device), "%s-phone", user);
     const struct phone_config config = {.name = user,
@@ -38,7 +37,6 @@ static struct phone *make_phone(struct crowd *c, size_t index)
                                         .encoding = (enum sim_encoding)o->encoding,
                                         .seed = c->sim->seed * 1000003 + index};
     struct phone *phone = phone_create(c->sim, &config);
-
     phone->server = index % c->sim->server_count;
     return phone;
 }
@@ -50,7 +48,6 @@ void crowd_init(struct crowd *c, struct sim *sim)
                                       .away_ms = o->away_ms ? o->away_ms : o->churn_ms / 2,
                                       .silent_percent = o->silent_percent,
                                       .roam_percent = o->roam_percent};
-
     *c = (struct crowd){.sim = sim, .count = (size_t)o->users};
     c->phones = mem_array(c->count, sizeof(*c->phones));
     c->churns = mem_array(c->count, sizeof(*c->churns));
@@ -77,7 +74,6 @@ void crowd_hold_still(struct crowd *c)
 size_t crowd_open(const struct crowd *c)
 {
     size_t open = 0;
-
     for (size_t i = 0; i < c->count; i++)
         open += c->phones[i]->state == PHONE_OPEN && !phone_frozen(c->phones[i]);
     return open;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A crowd of phones, one a user, that connect at a given pace and then come and go by themselves. */
 #ifndef SIM_CROWD_H
 #define SIM_CROWD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "dashboard.h"
 
 #include "base/mem.h"
@@ -21,7 +22,6 @@ static char *copy(const char *text)
 static bool list_has(const char *list, struct span word)
 {
     struct span rest = span_of(list);
-
     while (rest.len)
         if (span_equal(span_split(&rest, ','), word))
             return true;
@@ -36,13 +36,12 @@ static bool in_groups(const struct person *p, const char *list)
     return false;
 }
 
-/* Contract section 2 and 3: the claim bounds what is seen, the interest narrows it. */
+/* As PROTOCOL.md says, the claim bounds what is seen, the interest narrows it. */
 static bool covers(void *arg, struct span user)
 {
     const struct dashboard *d = arg;
     const struct dashboard_config *c = &d->config;
     const struct person *p = map_get(&d->sim->people, user);
-
     if (c->groups && !in_groups(p, c->groups))
         return false;
     if (!c->watch_groups && !c->watch_users)
@@ -54,25 +53,23 @@ static bool covers(void *arg, struct span user)
 static void on_fault(void *arg, enum fault fault, struct span user, uint64_t rev, int64_t at_ms)
 {
     struct dashboard *d = arg;
-
     sim_fault(d->sim, d->config.name, fault, user, rev, at_ms);
 }
 
-static void on_shown(void *arg, const struct sight *sight)
+static void on_shown(void *arg, const struct view_entry *view_entry)
 {
     struct dashboard *d = arg;
-
     if (d->config.shown)
-        d->config.shown(d->config.arg, d, sight);
+        d->config.shown(d->config.arg, d, view_entry);
 }
 
-static const struct witness_hooks witness_hooks = {.fault = on_fault, .shown = on_shown, .covers = covers};
+static const struct view_checker_hooks view_checker_hooks = {
+    .fault = on_fault, .shown = on_shown, .covers = covers};
 
 struct dashboard *dashboard_create(struct sim *sim, const struct dashboard_config *config)
 {
     struct dashboard *d = mem_zalloc(sizeof(*d));
     struct dashboard_config *c = &d->config;
-
     d->sim = sim;
     *c = *config;
     c->name = mem_strdup(config->name);
@@ -86,7 +83,7 @@ struct dashboard *dashboard_create(struct sim *sim, const struct dashboard_confi
     c->servers = servers;
     rng_init(&d->rng, config->seed);
     wheel_timer_init(&d->retry, on_retry);
-    witness_init(&d->witness, &sim->truth, &witness_hooks, d, sim->options->late_ms);
+    view_checker_init(&d->view_checker, &sim->truth, &view_checker_hooks, d, sim->options->late_ms);
     return d;
 }
 
@@ -95,7 +92,7 @@ void dashboard_destroy(struct dashboard *d)
     sim_stop(d->sim, &d->retry);
     if (d->client)
         ws_client_drop(d->client);
-    witness_finish(&d->witness);
+    view_checker_finish(&d->view_checker);
     free((void *)d->config.name);
     free((void *)d->config.user);
     free((void *)d->config.role);
@@ -109,7 +106,6 @@ void dashboard_destroy(struct dashboard *d)
 static void record(struct dashboard *d, const char *event, int code)
 {
     struct recorder *r = &d->sim->recorder;
-
     recorder_begin(r, "dashboard", d->config.name, event);
     recorder_number(r, "code", code);
     recorder_end(r);
@@ -126,7 +122,6 @@ static void set_state(struct dashboard *d, enum dashboard_state state)
 static void append_parameter(struct bytes *query, const char *name, const char *value)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~,:";
-
     if (!value)
         return;
     bytes_printf(query, "%s%s=", query->len ? "&" : "", name);
@@ -140,13 +135,12 @@ static void append_parameter(struct bytes *query, const char *name, const char *
 static void write_query(struct dashboard *d, struct bytes *query)
 {
     bytes_auto since = BYTES_INIT;
-
     if (d->sim->options->auth_none)
         append_parameter(query, "role", d->config.role);
     append_parameter(query, "groups", d->config.watch_groups);
     append_parameter(query, "users", d->config.watch_users);
-    d->resumed = d->config.resume && d->epoch[0];
-    if (!d->resumed)
+    d->resumed = false;
+    if (!d->config.resume || !d->epoch[0])
         return;
     bytes_printf(&since, "%s:%llu", d->epoch, (unsigned long long)d->rev);
     append_parameter(query, "since", bytes_text(&since));
@@ -162,7 +156,6 @@ static void ask_for_batches(struct dashboard *d)
 {
     const struct client_interest interest = {.batch = true};
     bytes_auto message = BYTES_INIT;
-
     client_write_subscribe(encoding_of(d), &interest, &message);
     dashboard_send(d, bytes_span(&message), d->config.encoding != SIM_JSON);
 }
@@ -170,10 +163,9 @@ static void ask_for_batches(struct dashboard *d)
 static void on_opened(void *arg, struct span protocol)
 {
     struct dashboard *d = arg;
-
     sim_stop(d->sim, &d->retry);
     d->sim->counters.opened++;
-    d->snapshots_at_open = d->witness.snapshots;
+    d->snapshots_at_open = d->view_checker.snapshots;
     record(d, "opened", 101);
     if (d->config.batch)
         ask_for_batches(d);
@@ -183,7 +175,6 @@ static void on_opened(void *arg, struct span protocol)
 static void record_change(struct dashboard *d, const struct client_state *s)
 {
     struct recorder *r = &d->sim->recorder;
-
     recorder_begin(r, "dashboard", d->config.name, "told");
     recorder_text(r, "user", s->user);
     recorder_bool(r, "online", s->online);
@@ -205,7 +196,7 @@ static void on_changes(struct dashboard *d, const struct client_message *m)
                                       .device = s->device,
                                       .reason = s->reason};
         record_change(d, s);
-        witness_change(&d->witness, &change);
+        view_checker_change(&d->view_checker, &change);
         if (s->rev > d->rev)
             d->rev = s->rev;
     }
@@ -213,32 +204,52 @@ static void on_changes(struct dashboard *d, const struct client_message *m)
         d->rev = m->rev;
 }
 
+/* All that it missed was told. */
+static void on_resumed(struct dashboard *d, const struct client_message *m)
+{
+    struct recorder *r = &d->sim->recorder;
+    recorder_begin(r, "dashboard", d->config.name, "resumed");
+    recorder_number(r, "rev", (int64_t)m->rev);
+    recorder_end(r);
+    view_checker_resumed(&d->view_checker, m->rev);
+    d->resumed = true;
+    d->attempts = 0;
+}
+
 static void on_snapshot(struct dashboard *d, const struct client_message *m)
 {
     struct recorder *r = &d->sim->recorder;
-
     recorder_begin(r, "dashboard", d->config.name, "snapshot");
     recorder_number(r, "users", (int64_t)m->state_count);
     recorder_number(r, "rev", (int64_t)m->rev);
     recorder_number(r, "timestamp", m->timestamp_ms);
     recorder_end(r);
     if (!span_equal(m->epoch, span_of(d->epoch)))
-        witness_epoch(&d->witness);
-    witness_snapshot_begin(&d->witness, m->rev, m->timestamp_ms);
+        view_checker_epoch(&d->view_checker);
+    view_checker_snapshot_begin(&d->view_checker, m->rev, m->timestamp_ms);
     for (size_t i = 0; i < m->state_count; i++)
-        witness_snapshot_user(&d->witness, m->states[i].user, m->states[i].online);
-    witness_snapshot_end(&d->witness);
+        view_checker_snapshot_user(&d->view_checker, m->states[i].user, m->states[i].online);
+    view_checker_snapshot_end(&d->view_checker);
     d->rev = m->rev;
     d->attempts = 0;
     if (span_copy(m->epoch, d->epoch, sizeof(d->epoch)))
         d->epoch[0] = '\0';
 }
 
+static void on_hello(struct dashboard *d, const struct client_message *m)
+{
+    bool lost = span_equal(m->store, SPAN("lost"));
+    sim_hello(d->sim, m);
+    d->store_turned = lost != d->store_lost;
+    if (d->store_turned)
+        record(d, lost ? "store lost" : "store back", 0);
+    d->store_lost = lost;
+}
+
 static void on_message(void *arg, struct span data, bool binary)
 {
     struct dashboard *d = arg;
     struct client_message m;
-
     d->messages++;
     d->bytes += data.len;
     if (d->config.raw && d->config.raw(d->config.arg, d, data, binary))
@@ -249,11 +260,13 @@ static void on_message(void *arg, struct span data, bool binary)
         return;
     }
     if (m.type == MESSAGE_HELLO)
-        sim_hello(d->sim, m.timestamp_ms, m.ttl_ms);
+        on_hello(d, &m);
     else if (m.type == MESSAGE_SNAPSHOT)
         on_snapshot(d, &m);
     else
         on_changes(d, &m);
+    if (m.type == MESSAGE_BATCH && m.resumed)
+        on_resumed(d, &m);
     if (d->config.told)
         d->config.told(d->config.arg, d, &m);
     client_message_finish(&m);
@@ -263,7 +276,6 @@ static void on_message(void *arg, struct span data, bool binary)
 static void try_again_later(struct dashboard *d)
 {
     int64_t most = (int64_t)BACKOFF_MS << (d->attempts < 8 ? d->attempts : 8);
-
     d->attempts++;
     if (most > BACKOFF_MAX_MS)
         most = BACKOFF_MAX_MS;
@@ -297,7 +309,6 @@ static void on_closed(void *arg, enum ws_end end, int code, struct span reason)
     static const char *const events[] = {"unreachable", "refused", "closed", "lost", "broken"};
     struct dashboard *d = arg;
     struct counters *c = &d->sim->counters;
-
     if (!d->stopped) {
         c->unreachable += end == WS_END_UNREACHABLE;
         c->refused += end == WS_END_REFUSED;
@@ -315,7 +326,6 @@ static int open_client(struct dashboard *d)
 {
     const struct dashboard_config *c = &d->config;
     bytes_auto token = BYTES_INIT, query = BYTES_INIT;
-
     if (sim_token(d->sim, c->user, c->role, c->groups, &token))
         return -1;
     write_query(d, &query);
@@ -323,7 +333,6 @@ static int open_client(struct dashboard *d)
                                        .device = c->name,
                                        .protocols = protocols[c->encoding],
                                        .query = bytes_text(&query)};
-
     return ws_client_open(d->sim->pool, &c->servers[d->server]->target, sim_source(d->sim), &request, &hooks,
                           d, &d->client);
 }
@@ -348,7 +357,6 @@ void dashboard_connect(struct dashboard *d)
 static void on_retry(struct wheel_timer *timer, int64_t now_ms)
 {
     struct dashboard *d = list_entry(timer, struct dashboard, retry);
-
     if (d->state == DASHBOARD_OFF) {
         dashboard_connect(d);
         return;
@@ -395,7 +403,7 @@ void dashboard_thaw(struct dashboard *d)
 
 bool dashboard_ready(const struct dashboard *d)
 {
-    return d->state == DASHBOARD_OPEN && (d->resumed || d->witness.snapshots > d->snapshots_at_open);
+    return d->state == DASHBOARD_OPEN && (d->resumed || d->view_checker.snapshots > d->snapshots_at_open);
 }
 
 int dashboard_send(struct dashboard *d, struct span payload, bool binary)

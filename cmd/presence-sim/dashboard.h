@@ -1,10 +1,11 @@
-/* A dashboard: watches, keeps what it was told in a witness (presence/witness.h), and comes back when it
+/* SPDX-License-Identifier: MIT */
+/* A dashboard: watches, keeps what it was told in a view checker (presence/view checker.h), and comes back when it
  * loses its server. */
 #ifndef SIM_DASHBOARD_H
 #define SIM_DASHBOARD_H
 
+#include "client.h"
 #include "sim.h"
-#include "wire/client.h"
 
 struct dashboard;
 
@@ -21,12 +22,12 @@ struct dashboard_config {
     bool batch;
     bool resume; /* asks for what it missed instead of a snapshot */
     uint64_t seed;
-    /* Each message before it is read: true when it is dealt with, and not for the witness. May be NULL. */
+    /* Each message before it is read: true when it is dealt with, and not for the view checker. May be NULL. */
     bool (*raw)(void *arg, struct dashboard *d, struct span data, bool binary);
     /* Each message read; may be NULL. */
     void (*told)(void *arg, struct dashboard *d, const struct client_message *message);
     /* What it shows of a user changed; may be NULL. */
-    void (*shown)(void *arg, struct dashboard *d, const struct sight *sight);
+    void (*shown)(void *arg, struct dashboard *d, const struct view_entry *view_entry);
     void (*changed)(void *arg, struct dashboard *d); /* its state; may be NULL */
     void *arg;
 };
@@ -42,9 +43,12 @@ struct dashboard {
     struct ws_client *client;
     struct wheel_timer retry;
     struct rng rng;
-    struct witness witness;
-    uint64_t snapshots_at_open; /* witness.snapshots when it connected: more means that its view is of now */
-    bool resumed;               /* it connected with a since: the view is of now without a snapshot */
+    struct view_checker view_checker;
+    uint64_t
+        snapshots_at_open; /* view checker.snapshots when it connected: more means that its view is of now */
+    bool store_lost;       /* as the server's last HELLO says: the view is from before */
+    bool store_turned;     /* the HELLO that is being read says other than the one before */
+    bool resumed; /* it connected with a since, and was told that its view is whole without a snapshot */
     char epoch[64];
     uint64_t rev;
     int attempts;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* presence-sim mobile: a crowd of phones, watched by dashboards on request, and at the end whether they
  * agree. */
 #include "commands.h"
@@ -25,13 +26,12 @@ static void show_line(void *arg, struct bytes *out)
 {
     struct mobile *m = arg;
     const struct counters *c = &m->sim.counters;
-
     bytes_printf(out, "phones %zu/%zu open, %llu connects, %llu beats", crowd_open(&m->crowd), m->crowd.count,
                  (unsigned long long)c->connects, (unsigned long long)c->beats);
     if (m->watchers.count)
         bytes_printf(out, "; dashboards %zu/%zu, %llu changes, %zu online", watchers_ready(&m->watchers),
                      m->watchers.count, (unsigned long long)watchers_changes(&m->watchers),
-                     m->watchers.items[0]->witness.online);
+                     m->watchers.items[0]->view_checker.online);
     bytes_printf(out, "; faults %llu%s", (unsigned long long)sim_fault_count(&m->sim),
                  m->settle_until_ms ? "; settling" : "");
 }
@@ -47,7 +47,6 @@ static void on_look(struct wheel_timer *timer, int64_t now_ms)
 {
     struct mobile *m = list_entry(timer, struct mobile, look);
     int64_t now = sim_now(&m->sim);
-
     watchers_sweep(&m->watchers);
     m->agreeing = watchers_agreeing(&m->watchers, m->why);
     if (m->agreeing < m->watchers.count && now < m->settle_until_ms) {
@@ -85,7 +84,6 @@ static void on_over(struct wheel_timer *timer, int64_t now_ms)
 static void on_begin(struct wheel_timer *timer, int64_t now_ms)
 {
     struct mobile *m = list_entry(timer, struct mobile, begin);
-
     if (!m->sim.counters.opened)
         sim_end(&m->sim, EXIT_UNREACHABLE);
 }
@@ -105,7 +103,6 @@ static void print_faults(const struct sim *sim, struct bytes *out)
 static void print_text(const struct mobile *m, struct bytes *out)
 {
     const struct counters *c = &m->sim.counters;
-
     bytes_printf(out, "phones      %zu users: %llu connects, %llu beats; seed %llu\n", m->crowd.count,
                  (unsigned long long)c->connects, (unsigned long long)c->beats,
                  (unsigned long long)m->sim.seed);
@@ -117,6 +114,9 @@ static void print_text(const struct mobile *m, struct bytes *out)
                  (unsigned long long)c->refused, (unsigned long long)c->closed_by_server,
                  (unsigned long long)c->lost, (unsigned long long)c->unreachable,
                  (unsigned long long)c->timeouts);
+    if (c->store_losses)
+        bytes_printf(out, "store       lost, as clients were told %llu times\n",
+                     (unsigned long long)c->store_losses);
     if (!m->watchers.count)
         return;
     bytes_printf(out, "dashboards  %zu: %llu snapshots, %llu changes told\n", m->watchers.count,
@@ -135,7 +135,6 @@ static void print_text(const struct mobile *m, struct bytes *out)
 static void print_json(const struct mobile *m, struct bytes *out)
 {
     const struct counters *c = &m->sim.counters;
-
     bytes_printf(out,
                  "{\"users\":%zu,\"seed\":%llu,\"connects\":%llu,\"opened\":%llu,\"beats\":%llu,\"closed\":%"
                  "llu,\"killed\":%llu,"
@@ -148,10 +147,12 @@ static void print_json(const struct mobile *m, struct bytes *out)
     bytes_printf(
         out,
         "\"refused\":%llu,\"closedByServer\":%llu,\"lost\":%llu,\"unreachable\":%llu,\"timeouts\":%llu,"
-        "\"dashboards\":%zu,\"agreeing\":%zu,\"snapshots\":%llu,\"changes\":%llu,\"settledMs\":%lld,"
+        "\"storeLosses\":%llu,\"dashboards\":%zu,\"agreeing\":%zu,\"snapshots\":%llu,\"changes\":%llu,"
+        "\"settledMs\":%lld,"
         "\"faults\":{",
         (unsigned long long)c->refused, (unsigned long long)c->closed_by_server, (unsigned long long)c->lost,
-        (unsigned long long)c->unreachable, (unsigned long long)c->timeouts, m->watchers.count, m->agreeing,
+        (unsigned long long)c->unreachable, (unsigned long long)c->timeouts,
+        (unsigned long long)c->store_losses, m->watchers.count, m->agreeing,
         (unsigned long long)watchers_snapshots(&m->watchers),
         (unsigned long long)watchers_changes(&m->watchers), (long long)m->settled_in_ms);
     for (int i = 0; i < FAULTS; i++)
@@ -163,7 +164,6 @@ static void print_json(const struct mobile *m, struct bytes *out)
 static void print_summary(const struct mobile *m)
 {
     bytes_auto out = BYTES_INIT;
-
     if (m->sim.exit_code == EXIT_UNREACHABLE) {
         fprintf(stderr, "presence-sim: no connection to %s: %llu refused, %llu unreachable\n",
                 m->sim.options->servers, (unsigned long long)m->sim.counters.refused,
@@ -182,7 +182,6 @@ static void start(struct mobile *m)
 {
     const struct options *o = m->sim.options;
     const struct dashboard_config config = {.encoding = (enum sim_encoding)o->encoding, .batch = o->batch};
-
     m->sim.interrupted = on_interrupted;
     m->sim.arg = m;
     wheel_timer_init(&m->begin, on_begin);
@@ -202,7 +201,6 @@ int command_mobile(const struct options *options)
 {
     struct mobile m = {0};
     int code = sim_init(&m.sim, options, "mobile");
-
     if (code)
         return code;
     start(&m);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The settings of presence-sim: one struct, filled from the tables of all commands. */
 #ifndef SIM_OPTIONS_H
 #define SIM_OPTIONS_H
@@ -59,12 +60,6 @@ struct options {
     int64_t patience;
     bool keep;
     bool verbose;
-
-    int64_t hunt_seeds;
-    int64_t hunt_minutes;
-    char *hunt_without;
-    bool hunt_trace;
-    bool hunt_shrink;
 };
 
 extern const struct program_info sim_program;

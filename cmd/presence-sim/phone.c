@@ -1,19 +1,184 @@
+/* SPDX-License-Identifier: MIT */
 #include "phone.h"
 
 #include "base/mem.h"
-#include "link.h"
-#include "wire/client.h"
+#include "client.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BEAT_MS         30000 /* guide */
-#define CLOSING_MS      5000  /* the server's close frame is waited for so long */
-#define BACKOFF_MS      200
-#define BACKOFF_MAX_MS  5000
-#define CLOSE_EXPIRED   4401
-#define CLOSE_RESTART   1012
-#define CLOSE_TRY_AGAIN 1013
+#define BEAT_MS          30000 /* guide */
+#define CLOSING_MS       5000  /* the server's close frame is waited for so long */
+#define BACKOFF_MS       200
+#define BACKOFF_MAX_MS   5000
+#define CLOSE_EXPIRED    4401
+#define CLOSE_RESTART    1012
+#define CLOSE_TRY_AGAIN  1013
+#define CLOSE_GOING_AWAY 1001
+
+/* One connection of a phone, and what it means for the oracle. A phone has one in use, and leaves others behind. */
+struct link {
+    struct list list; /* in left_behind, else alone */
+    struct phone *phone;
+    struct ws_client *client;
+    struct oracle_session *session; /* NULL: its end was told */
+    bool frozen;
+};
+
+static void on_link_opened(struct phone *p);
+static void on_hello(struct phone *p, int64_t interval_ms);
+static void on_link_ended(struct phone *p, enum ws_end end, int code);
+
+static const char *const protocols[] = {"presence.v1.msgpack", "presence.v1.json", NULL};
+
+static void link_record(struct phone *p, const char *event)
+{
+    struct recorder *r = &p->sim->recorder;
+    recorder_begin(r, "phone", p->config.name, event);
+    recorder_text(r, "user", span_of(p->config.user));
+    recorder_end(r);
+}
+
+static void record_end(struct phone *p, const char *event, int code)
+{
+    struct recorder *r = &p->sim->recorder;
+    recorder_begin(r, "phone", p->config.name, event);
+    recorder_text(r, "user", span_of(p->config.user));
+    recorder_number(r, "code", code);
+    recorder_end(r);
+}
+
+static void link_free(struct link *l)
+{
+    list_remove(&l->list);
+    if (l->phone->link == l)
+        l->phone->link = NULL;
+    free(l);
+}
+
+/* The session ends by the phone's own doing. */
+static void link_left(struct link *l)
+{
+    if (l->session)
+        oracle_left(l->session, sim_server_time(l->phone->sim));
+    l->session = NULL;
+}
+
+/* Without hooks: the phone is told nothing. */
+static void link_abort(struct link *l)
+{
+    link_left(l);
+    ws_client_abort(l->client);
+    link_free(l);
+}
+
+static void link_drop(struct link *l)
+{
+    link_left(l);
+    ws_client_drop(l->client);
+    link_free(l);
+}
+
+static void on_opened(void *arg, struct span protocol)
+{
+    struct link *l = arg;
+    l->phone->sim->counters.opened++;
+    oracle_opened(l->session, sim_server_time(l->phone->sim));
+    if (l->phone->link == l)
+        on_link_opened(l->phone);
+}
+
+static void on_message(void *arg, struct span data, bool binary)
+{
+    struct link *l = arg;
+    enum encoding encoding = binary ? ENCODING_MSGPACK : ENCODING_JSON;
+    struct client_message m;
+    int64_t type;
+    uint64_t id;
+    if (client_peek(encoding, data, &type, &id) || type != MESSAGE_HELLO || client_read(encoding, data, &m))
+        return;
+    sim_hello(l->phone->sim, &m);
+    if (l->phone->link == l)
+        on_hello(l->phone, m.heartbeat_interval_ms);
+    client_message_finish(&m);
+}
+
+/* What the end means for the session (KEYS.md). */
+static void tell_oracle(struct link *l, enum ws_end end, int code)
+{
+    int64_t now = sim_server_time(l->phone->sim);
+    if (!l->session)
+        return;
+    if (end == WS_END_UNREACHABLE || (end == WS_END_REFUSED && code))
+        oracle_refused(l->session);
+    else if (end == WS_END_CLOSED && (code == CLOSE_GOING_AWAY || code == CLOSE_RESTART))
+        oracle_drained(l->session, now);
+    else if (end == WS_END_CLOSED)
+        oracle_ended(l->session, now);
+    else if (end == WS_END_BROKEN)
+        oracle_left(l->session, now);
+    else
+        oracle_lost(l->session, now);
+    l->session = NULL;
+}
+
+static void count_end(struct counters *c, enum ws_end end)
+{
+    switch (end) {
+    case WS_END_UNREACHABLE: c->unreachable++; break;
+    case WS_END_REFUSED: c->refused++; break;
+    case WS_END_CLOSED: c->closed_by_server++; break;
+    case WS_END_LOST: c->lost++; break;
+    case WS_END_BROKEN: c->broken++; break;
+    }
+}
+
+static void on_closed(void *arg, enum ws_end end, int code, struct span reason)
+{
+    static const char *const events[] = {"unreachable", "refused", "closed", "lost", "broken"};
+    struct link *l = arg;
+    struct phone *p = l->phone;
+    bool in_use = p->link == l, own = !l->session;
+    tell_oracle(l, end, code);
+    link_free(l);
+    if (!own)
+        count_end(&p->sim->counters, end);
+    record_end(p, events[end], code);
+    if (in_use)
+        on_link_ended(p, end, code);
+}
+
+static const struct ws_client_hooks hooks = {.opened = on_opened, .message = on_message, .closed = on_closed};
+
+/* 0, or a negative errno: then there is no link, and phone->link is NULL. */
+static int link_open(struct phone *p)
+{
+    const struct phone_config *c = &p->config;
+    const char *role = c->role ? c->role : "mobile";
+    struct link *l = mem_zalloc(sizeof(*l));
+    bytes_auto token = BYTES_INIT, query = BYTES_INIT;
+    list_init(&l->list);
+    l->phone = p;
+    if (p->sim->options->auth_none)
+        bytes_printf(&query, "role=%s", role);
+    int result = sim_token(p->sim, c->user, role, c->groups, &token);
+    const struct ws_request request = {.token = bytes_text(&token),
+                                       .device = c->device,
+                                       .protocols = protocols[c->encoding],
+                                       .query = bytes_text(&query)};
+    if (!result)
+        result = ws_client_open(p->sim->pool, &c->servers[p->server]->target, sim_source(p->sim), &request,
+                                &hooks, l, &l->client);
+    p->sim->counters.connects++;
+    if (result) {
+        free(l);
+        return result;
+    }
+    l->session =
+        oracle_connecting(&p->sim->truth, span_of(c->user), span_of(c->device), sim_server_time(p->sim));
+    p->link = l;
+    return 0;
+}
 
 static void on_beat(struct wheel_timer *timer, int64_t now_ms);
 static void on_retry(struct wheel_timer *timer, int64_t now_ms);
@@ -27,7 +192,6 @@ struct phone *phone_create(struct sim *sim, const struct phone_config *config)
 {
     struct phone *p = mem_zalloc(sizeof(*p));
     struct phone_config *c = &p->config;
-
     p->sim = sim;
     *c = *config;
     c->name = mem_strdup(config->name);
@@ -79,7 +243,6 @@ static void next_server(struct phone *p)
 static void try_again_later(struct phone *p)
 {
     int64_t most = (int64_t)BACKOFF_MS << (p->attempts < 8 ? p->attempts : 8);
-
     p->attempts++;
     if (most > BACKOFF_MAX_MS)
         most = BACKOFF_MAX_MS;
@@ -92,7 +255,6 @@ void phone_connect(struct phone *p)
     if (p->state != PHONE_OFF)
         return;
     struct recorder *r = &p->sim->recorder;
-
     recorder_begin(r, "phone", p->config.name, "connecting");
     recorder_text(r, "user", span_of(p->config.user));
     recorder_text(r, "server", span_of(p->config.servers[p->server]->name));
@@ -100,7 +262,7 @@ void phone_connect(struct phone *p)
     int result = link_open(p);
     if (result) {
         p->sim->counters.unreachable++;
-        phone_link_ended(p, WS_END_UNREACHABLE, -result);
+        on_link_ended(p, WS_END_UNREACHABLE, -result);
         return;
     }
     sim_start(p->sim, &p->retry, p->sim->options->connect_timeout_ms);
@@ -120,7 +282,7 @@ static void schedule_beat(struct phone *p)
         sim_start(p->sim, &p->beat, beat_interval(p));
 }
 
-void phone_link_opened(struct phone *p)
+static void on_link_opened(struct phone *p)
 {
     sim_stop(p->sim, &p->retry);
     p->attempts = 0;
@@ -129,8 +291,10 @@ void phone_link_opened(struct phone *p)
     set_state(p, PHONE_OPEN);
 }
 
-void phone_hello(struct phone *p, int64_t interval_ms)
+static void on_hello(struct phone *p, int64_t interval_ms)
 {
+    if (p->hello_beat_ms == interval_ms)
+        return; /* said again for another reason: the beat keeps its time */
     p->hello_beat_ms = interval_ms;
     schedule_beat(p);
 }
@@ -143,15 +307,14 @@ static bool comes_back(const struct phone *p, enum ws_end end, int code)
     if (end == WS_END_REFUSED)
         return !code || code == 429 || code >= 500;
     if (end == WS_END_CLOSED)
-        return code == 1001 || code == CLOSE_RESTART || code == CLOSE_TRY_AGAIN || code == CLOSE_EXPIRED ||
-               code == 1005;
+        return code == CLOSE_GOING_AWAY || code == CLOSE_RESTART || code == CLOSE_TRY_AGAIN ||
+               code == CLOSE_EXPIRED || code == 1005;
     return end != WS_END_BROKEN;
 }
 
-void phone_link_ended(struct phone *p, enum ws_end end, int code)
+static void on_link_ended(struct phone *p, enum ws_end end, int code)
 {
     bool again = comes_back(p, end, code);
-
     p->has_ended = true;
     p->end = end;
     p->end_code = code;
@@ -167,16 +330,15 @@ static void give_up_connecting(struct phone *p)
 {
     p->sim->counters.timeouts++;
     link_record(p, "timeout");
-    truth_lost(p->link->session, sim_server_time(p->sim));
+    oracle_lost(p->link->session, sim_server_time(p->sim));
     p->link->session = NULL;
     link_abort(p->link);
-    phone_link_ended(p, WS_END_UNREACHABLE, 0);
+    on_link_ended(p, WS_END_UNREACHABLE, 0);
 }
 
 static void on_retry(struct wheel_timer *timer, int64_t now_ms)
 {
     struct phone *p = list_entry(timer, struct phone, retry);
-
     switch (p->state) {
     case PHONE_OFF: phone_connect(p); break;
     case PHONE_CONNECTING: give_up_connecting(p); break;
@@ -194,7 +356,6 @@ int phone_beat(struct phone *p)
 {
     bool json = p->config.encoding == SIM_JSON;
     bytes_auto message = BYTES_INIT;
-
     if (p->state != PHONE_OPEN || p->link->frozen)
         return -1;
     client_write_heartbeat(json ? ENCODING_JSON : ENCODING_MSGPACK, span_of(p->config.user), sim_wall(),
@@ -204,7 +365,7 @@ int phone_beat(struct phone *p)
     p->sim->counters.beats++;
     /* A half-closed connection carries nothing any more. */
     if (p->link->session)
-        truth_beat(p->link->session, sim_server_time(p->sim));
+        oracle_beat(p->link->session, sim_server_time(p->sim));
     link_record(p, "beat");
     return 0;
 }
@@ -212,7 +373,6 @@ int phone_beat(struct phone *p)
 static void on_beat(struct wheel_timer *timer, int64_t now_ms)
 {
     struct phone *p = list_entry(timer, struct phone, beat);
-
     if (!p->silent)
         phone_beat(p);
     schedule_beat(p);

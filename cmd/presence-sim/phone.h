@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* A phone: one user's device, which connects, beats, falls silent, leaves in all the ways phones do, and
  * returns.
  *
- * It tells the truth (presence/truth.h) whatever it does, as far as the network could carry it: beats behind
+ * It tells the oracle (oracle.h) whatever it does, as far as the network could carry it: beats behind
  * a frozen connection do not count. */
 #ifndef SIM_PHONE_H
 #define SIM_PHONE_H

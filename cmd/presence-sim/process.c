@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 #include "process.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/ws_handshake.h"
+#include "ws_handshake.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +22,12 @@
 static bool is_assignment(const char *word)
 {
     size_t len = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-
     return len && word[len] == '=';
 }
 
 static char **copy_list(char *const *words, size_t count)
 {
     char **list = mem_array(count + 1, sizeof(char *));
-
     for (size_t i = 0; i < count; i++)
         list[i] = mem_strdup(words[i]);
     list[count] = NULL;
@@ -46,7 +45,6 @@ struct process *process_create(const char *name, char *const *words, size_t coun
                                char *error, size_t size)
 {
     size_t at = count && !strncmp(words[0], "ready=", 6), assignments = at;
-
     while (assignments < count && is_assignment(words[assignments]))
         assignments++;
     if (assignments == count) {
@@ -54,7 +52,6 @@ struct process *process_create(const char *name, char *const *words, size_t coun
         return NULL;
     }
     struct process *p = mem_zalloc(sizeof(*p));
-
     p->name = mem_strdup(name);
     p->log = mem_strdup(log);
     p->ready = at ? mem_strdup(words[0] + 6) : NULL;
@@ -81,7 +78,6 @@ void process_destroy(struct process *p)
 static void become(const struct process *p, int log, pid_t parent)
 {
     sigset_t none;
-
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -101,13 +97,11 @@ static void become(const struct process *p, int log, pid_t parent)
 int process_start(struct process *p, char *error, size_t size)
 {
     int log = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
     if (log < 0) {
         snprintf(error, size, "%s: %s", p->log, strerror(errno));
         return -1;
     }
     pid_t parent = getpid(), pid = fork();
-
     if (pid == 0)
         become(p, log, parent);
     close(log);
@@ -131,7 +125,6 @@ static void note_end(struct process *p, int status)
 bool process_reap(struct process *p)
 {
     int status;
-
     if (!p->pid || waitpid(p->pid, &status, WNOHANG) != p->pid)
         return false;
     note_end(p, status);
@@ -151,17 +144,14 @@ bool process_is_ready(const struct process *p)
 {
     struct ws_target target;
     char error[300];
-
     if (!p->ready)
         return true;
     if (ws_target_parse(p->ready, &target, error, sizeof(error)))
         return false;
     int fd = socket(target.addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
     if (fd < 0)
         return false;
     bool ready = !connect(fd, (const struct sockaddr *)&target.addr, target.addr_len);
-
     close(fd);
     return ready;
 }
@@ -174,7 +164,6 @@ static void wait_ms(int64_t ms)
 int process_finish(struct process *p, int64_t limit_ms)
 {
     int64_t until = clock_mono_ms() + limit_ms;
-
     if (!p->pid)
         return p->status;
     process_signal(p, SIGTERM);
@@ -192,13 +181,11 @@ int process_finish(struct process *p, int64_t limit_ms)
 void process_log_tail(const struct process *p, struct bytes *out)
 {
     FILE *in = fopen(p->log, "re");
-
     if (!in)
         return;
     if (fseek(in, -LOG_TAIL, SEEK_END))
         rewind(in);
     char *to = bytes_reserve(out, LOG_TAIL);
-
     out->len += fread(to, 1, LOG_TAIL, in);
     fclose(in);
 }

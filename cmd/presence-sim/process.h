@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Processes of a scenario: servers that are started, stopped, killed, paused. Each is the leader of its own
  * group, dies with this program, and writes to a log of its own. */
 #ifndef SIM_PROCESS_H

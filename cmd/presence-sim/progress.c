@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "progress.h"
 
 #include <stdio.h>
@@ -9,7 +10,6 @@ static void on_second(struct wheel_timer *timer, int64_t now_ms)
 {
     struct progress *p = list_entry(timer, struct progress, timer);
     bytes_auto line = BYTES_INIT;
-
     p->line(p->arg, &line);
     fprintf(stderr, "\r\033[K%s", bytes_text(&line));
     sim_start(p->sim, &p->timer, EVERY_MS);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One line on a terminal, written anew each second; silent elsewhere. */
 #ifndef SIM_PROGRESS_H
 #define SIM_PROGRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "recorder.h"
 
 #include "base/clock.h"
@@ -21,17 +22,11 @@ int recorder_open(struct recorder *r, const char *path, char *error, size_t size
 int recorder_close(struct recorder *r)
 {
     int result = 0;
-
     if (r->file && (ferror(r->file) | fclose(r->file)))
         result = -1;
     r->file = NULL;
     bytes_finish(&r->line);
     return result;
-}
-
-bool recorder_on(const struct recorder *r)
-{
-    return r->file != NULL;
 }
 
 static void key_of(struct recorder *r, const char *key)

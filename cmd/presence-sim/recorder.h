@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The history of a run as JSON lines, for replay by eye and by programs (--history FILE).
  *
  *     {"t":1790000000123,"event":"begin","program":"presence-sim","version":"0.1.0","seed":7}
@@ -5,6 +6,7 @@
  *     {"t":…,"phone":"a1","user":"alice","event":"beat"}
  *     {"t":…,"dashboard":"d1","event":"told","user":"alice","online":true,"rev":42,"timestamp":…,"reason":"connected"}
  *     {"t":…,"dashboard":"d1","event":"snapshot","users":17,"rev":42,"timestamp":…}
+ *     {"t":…,"dashboard":"d1","event":"resumed","rev":42}
  *     {"t":…,"dashboard":"d1","event":"fault","kind":"false-offline","user":"alice","rev":43,"timestamp":…}
  *     {"t":…,"event":"step","line":12,"text":"connect a1"}
  *     {"t":…,"event":"end","exit":0}
@@ -26,7 +28,6 @@ struct recorder {
 int recorder_open(struct recorder *r, const char *path, char *error, size_t size);
 /* 0, or -1 when something could not be written. */
 int recorder_close(struct recorder *r);
-bool recorder_on(const struct recorder *r);
 
 /* One line: begin, fields, end. who_kind NULL: of nobody. */
 void recorder_begin(struct recorder *r, const char *who_kind, const char *who, const char *event);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "scratch.h"
 
 #include "base/mem.h"
@@ -18,7 +19,6 @@ char *scratch_create(void)
 {
     const char *base = getenv("TMPDIR");
     char path[512];
-
     snprintf(path, sizeof(path), "%.400s/presence-sim-XXXXXX", base && *base ? base : "/tmp");
     if (mkdtemp(path))
         return mem_strdup(path);
@@ -40,7 +40,6 @@ char *scratch_own_directory(void)
 {
     char path[4096];
     ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
     if (len <= 0) {
         fprintf(stderr, "presence-sim: /proc/self/exe: %s\n", strerror(errno));
         return NULL;
@@ -53,7 +52,6 @@ char *scratch_own_directory(void)
 char *scratch_secret(void)
 {
     char *secret = mem_alloc(SECRET_LEN + 1);
-
     random_hex(secret, SECRET_LEN);
     return secret;
 }
@@ -61,7 +59,6 @@ char *scratch_secret(void)
 static int is_ours(const char *entry)
 {
     static const char *const prefixes[] = {"PRESENCE_", "REDIS_", "JWT_", "SECRET_KEY"};
-
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
         if (!strncmp(entry, prefixes[i], strlen(prefixes[i])))
             return 1;
@@ -72,7 +69,6 @@ static void unset(const char *entry)
 {
     size_t len = strcspn(entry, "=");
     mem_auto char *name = mem_strndup(entry, len);
-
     unsetenv(name);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a scenario needs around it: a directory, a secret, a clean environment. */
 #ifndef SIM_SCRATCH_H
 #define SIM_SCRATCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "script.h"
 
 #include "base/mem.h"
@@ -23,11 +24,9 @@ static int read_all(const char *file, struct bytes *out)
     if (!strcmp(file, "-"))
         return slurp(stdin, out);
     FILE *in = fopen(file, "re");
-
     if (!in)
         return -1;
     int result = slurp(in, out);
-
     fclose(in);
     return result;
 }
@@ -35,7 +34,6 @@ static int read_all(const char *file, struct bytes *out)
 static bool says_nothing(struct span line)
 {
     struct span text = span_trim(line);
-
     return !text.len || text.data[0] == '#';
 }
 
@@ -56,7 +54,6 @@ static int include(const struct reading *by, struct span name)
     const char *slash = strrchr(by->file, '/');
     struct script *s = by->script;
     bytes_auto path = BYTES_INIT;
-
     if (slash && name.len && name.data[0] != '/')
         bytes_append(&path, by->file, (size_t)(slash + 1 - by->file));
     bytes_append_span(&path, name);
@@ -70,7 +67,6 @@ static int add_line(const struct reading *r, int number, struct span text)
 {
     struct script *s = r->script;
     struct span rest = span_trim(text);
-
     if (span_equal(span_split(&rest, ' '), SPAN("include")))
         return include(r, span_trim(rest));
     s->lines = mem_realloc(s->lines, (s->count + 1) * sizeof(*s->lines));
@@ -82,7 +78,6 @@ static int take_lines(const struct reading *r, struct span rest)
 {
     bytes_auto joined = BYTES_INIT;
     int number = 0, first = 0;
-
     while (rest.len) {
         struct span line = span_split(&rest, '\n');
         number++;
@@ -106,7 +101,6 @@ static int take_lines(const struct reading *r, struct span rest)
 static int read_file(struct reading *r)
 {
     bytes_auto text = BYTES_INIT;
-
     if (r->depth > SCRIPT_DEPTH_MAX) {
         snprintf(r->error, r->size, "%s: included too deeply", r->file);
         return -1;
@@ -126,7 +120,6 @@ int script_read(const char *file, struct script *ret, char *error, size_t size)
 {
     struct script s = {0};
     struct reading r = {.script = &s, .file = file, .error = error, .size = size};
-
     if (read_file(&r) < 0) {
         script_finish(&s);
         return -1;

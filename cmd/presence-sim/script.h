@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: MIT */
 /* A scenario file as numbered lines of words, not yet expanded: blank lines and comments are gone, a
  * backslash at the end of a line joins the next. `include FILE` stands for the lines of that file, which is
  * looked for beside the one that names it. */
 #ifndef SIM_SCRIPT_H
 #define SIM_SCRIPT_H
 
-#include "base/words.h"
+#include "shellwords.h"
 
 #define SCRIPT_SIZE_MAX  (1 << 20)
 #define SCRIPT_DEPTH_MAX 4

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "sim.h"
 
 #include "auth/token.h"
@@ -14,7 +15,8 @@
 
 #define MESSAGE_MAX     (256u << 20) /* a snapshot of a million users */
 #define TOKEN_LIFE_S    86400
-#define CLOCK_AGREES_MS 20 /* one machine, as far as a HELLO can tell */
+#define CLOCK_AGREES_MS 20  /* one machine, as far as a HELLO can tell */
+#define SPREAD          250 /* addresses of 127.n.0.1 */
 
 static struct span person_key(const void *object)
 {
@@ -39,7 +41,6 @@ int64_t sim_server_time(const struct sim *sim)
 static void arm(struct sim *sim)
 {
     int64_t next = wheel_next_ms(&sim->wheel);
-
     if (next == sim->tick_at_ms)
         return;
     sim->tick_at_ms = next;
@@ -52,7 +53,6 @@ static void arm(struct sim *sim)
 static void on_tick(void *arg)
 {
     struct sim *sim = arg;
-
     sim->tick_at_ms = INT64_MAX;
     wheel_advance(&sim->wheel, clock_mono_ms());
     arm(sim);
@@ -61,7 +61,6 @@ static void on_tick(void *arg)
 void sim_start(struct sim *sim, struct wheel_timer *timer, int64_t delay_ms)
 {
     int64_t due = clock_mono_ms() + (delay_ms > 0 ? delay_ms : 0);
-
     wheel_start(&sim->wheel, timer, due);
     if (due < sim->tick_at_ms)
         arm(sim);
@@ -72,15 +71,15 @@ void sim_stop(struct sim *sim, struct wheel_timer *timer)
     wheel_stop(&sim->wheel, timer);
 }
 
-void sim_hello(struct sim *sim, int64_t server_time_ms, int64_t ttl_ms)
+void sim_hello(struct sim *sim, const struct client_message *hello)
 {
-    int64_t offset = server_time_ms - clock_wall_ms();
-
-    if (ttl_ms > 0 && ttl_ms != sim->truth.rules.ttl_ms) {
-        sim->truth.rules.ttl_ms = ttl_ms;
-        sim->truth.rules.beat_min_ms = truth_beat_min_ms(ttl_ms);
+    int64_t offset = hello->timestamp_ms - clock_wall_ms();
+    sim->counters.store_losses += span_equal(hello->store, SPAN("lost"));
+    if (hello->ttl_ms > 0 && hello->ttl_ms != sim->truth.rules.ttl_ms) {
+        sim->truth.rules.ttl_ms = hello->ttl_ms;
+        sim->truth.rules.beat_min_ms = oracle_beat_min_ms(hello->ttl_ms);
     }
-    if (sim->clock_known || !server_time_ms)
+    if (sim->clock_known || !hello->timestamp_ms)
         return;
     sim->clock_known = true;
     sim->clock_offset_ms = llabs(offset) <= CLOCK_AGREES_MS ? 0 : offset;
@@ -89,11 +88,9 @@ void sim_hello(struct sim *sim, int64_t server_time_ms, int64_t ttl_ms)
 int sim_add_server(struct sim *sim, const char *name, const char *url, char *error, size_t size)
 {
     struct ws_target target;
-
     if (ws_target_parse(url, &target, error, size))
         return -1;
     struct server *server = sim_server(sim, name);
-
     if (!server) {
         server = mem_zalloc(sizeof(*server));
         server->name = mem_strdup(name);
@@ -129,7 +126,6 @@ static void add_groups(struct person *p, struct span list)
 struct person *sim_person(struct sim *sim, const char *id, const char *groups)
 {
     struct person *p = map_get(&sim->people, span_of(id));
-
     if (!p) {
         p = mem_zalloc(sizeof(*p));
         p->id = mem_strdup(id);
@@ -138,14 +134,6 @@ struct person *sim_person(struct sim *sim, const char *id, const char *groups)
     if (!p->group_count)
         add_groups(p, span_of(groups));
     return p;
-}
-
-bool person_in(const struct person *p, struct span group)
-{
-    for (size_t i = 0; i < p->group_count; i++)
-        if (span_equal(span_of(p->groups[i]), group))
-            return true;
-    return false;
 }
 
 int sim_token(const struct sim *sim, const char *user, const char *role, const char *groups,
@@ -159,7 +147,6 @@ int sim_token(const struct sim *sim, const char *user, const char *role, const c
     size_t count = 0;
     mem_auto char *copy = groups ? mem_strdup(groups) : NULL;
     char *save = NULL;
-
     for (char *item = copy ? strtok_r(copy, ",", &save) : NULL; item && count < GROUPS_MAX;
          item = strtok_r(NULL, ",", &save))
         items[count++] = item;
@@ -167,7 +154,7 @@ int sim_token(const struct sim *sim, const char *user, const char *role, const c
                                         .role = role,
                                         .groups = items,
                                         .group_count = count,
-                                        .has_groups = groups != NULL,
+                                        .has_groups = groups,
                                         .issued_s = clock_wall_ms() / 1000,
                                         .expires_s = clock_wall_ms() / 1000 + TOKEN_LIFE_S};
     return token_mint(sim->options->secret, &claims, out);
@@ -177,7 +164,6 @@ void sim_fault(struct sim *sim, const char *dashboard, enum fault fault, struct 
                int64_t at_ms)
 {
     bool tolerated = sim->tolerated[fault];
-
     recorder_begin(&sim->recorder, "dashboard", dashboard, tolerated ? "tolerated" : "fault");
     recorder_text(&sim->recorder, "kind", span_of(fault_name(fault)));
     recorder_text(&sim->recorder, "user", user);
@@ -198,7 +184,6 @@ void sim_fault(struct sim *sim, const char *dashboard, enum fault fault, struct 
 uint64_t sim_fault_count(const struct sim *sim)
 {
     uint64_t sum = 0;
-
     for (int i = 0; i < FAULTS; i++)
         sum += sim->counters.faults[i];
     return sum;
@@ -213,7 +198,6 @@ void sim_news(struct sim *sim)
 static void on_signal(void *arg, int signum)
 {
     struct sim *sim = arg;
-
     if (++sim->signals > 1 || !sim->interrupted)
         sim_end(sim, EXIT_NO);
     else
@@ -224,7 +208,6 @@ static void on_signal(void *arg, int signum)
 static void raise_descriptors(void)
 {
     struct rlimit limit;
-
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return;
     limit.rlim_cur = limit.rlim_max;
@@ -234,7 +217,6 @@ static void raise_descriptors(void)
 static int add_servers(struct sim *sim, const char *list, char *error, size_t size)
 {
     struct span rest = span_of(list);
-
     while (rest.len) {
         struct span one = span_trim(span_split(&rest, ','));
         mem_auto char *url = mem_strndup(one.data, one.len);
@@ -244,10 +226,61 @@ static int add_servers(struct sim *sim, const char *list, char *error, size_t si
     return 0;
 }
 
+static int add_source(struct span text, struct sockaddr_storage **list, size_t *count)
+{
+    struct sockaddr_storage addr = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&addr;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&addr;
+    char name[INET6_ADDRSTRLEN];
+    if (span_copy(text, name, sizeof(name)))
+        return -1;
+    if (inet_pton(AF_INET, name, &v4->sin_addr) == 1)
+        addr.ss_family = AF_INET;
+    else if (inet_pton(AF_INET6, name, &v6->sin6_addr) == 1)
+        addr.ss_family = AF_INET6;
+    else
+        return -1;
+    *list = mem_realloc(*list, (*count + 1) * sizeof(**list));
+    (*list)[(*count)++] = addr;
+    return 0;
+}
+
+/* "127.n.0.1" stands for 127.1.0.1, 127.2.0.1 …: nginx's ip_hash looks at the first three numbers. */
+static int add_spread(struct span text, const char *n, struct sockaddr_storage **list, size_t *count)
+{
+    size_t before = (size_t)(n - text.data);
+    for (int i = 1; i <= SPREAD; i++) {
+        char name[INET6_ADDRSTRLEN];
+        int len = snprintf(name, sizeof(name), "%.*s%d%.*s", (int)before, text.data, i,
+                           (int)(text.len - before - 1), n + 1);
+        if (len < 0 || (size_t)len >= sizeof(name) || add_source(span_of(name), list, count))
+            return -1;
+    }
+    return 0;
+}
+
+/* "127.0.0.2,127.0.0.3" or "127.n.0.1": 0, or -1 for no address. NULL text: none. */
+static int sources_parse(const char *text, struct sockaddr_storage **ret, size_t *ret_count)
+{
+    struct sockaddr_storage *list = NULL;
+    struct span rest = span_of(text);
+    size_t count = 0;
+    while (rest.len) {
+        struct span one = span_trim(span_split(&rest, ','));
+        const char *n = memchr(one.data, 'n', one.len);
+        if (n ? add_spread(one, n, &list, &count) : add_source(one, &list, &count)) {
+            free(list);
+            return -1;
+        }
+    }
+    *ret = list;
+    *ret_count = count;
+    return 0;
+}
+
 static int configure(struct sim *sim, bool scenario, char *error, size_t size)
 {
     const struct options *o = sim->options;
-
     if (!o->auth_none && !o->secret && !scenario) {
         snprintf(error, size, "SECRET_KEY is not set: tokens can't be minted (or --auth none)");
         return -1;
@@ -273,17 +306,16 @@ static void record_begin(struct sim *sim, const char *command)
 
 int sim_init(struct sim *sim, const struct options *options, const char *command)
 {
-    const struct truth_rules rules = {.ttl_ms = options->ttl_ms,
-                                      .beat_min_ms = truth_beat_min_ms(options->ttl_ms),
-                                      .drain_grace_ms = options->drain_grace_ms,
-                                      .delivery_ms = options->delivery_ms,
-                                      .skew_ms = options->skew_ms};
+    const struct oracle_rules rules = {.ttl_ms = options->ttl_ms,
+                                       .beat_min_ms = oracle_beat_min_ms(options->ttl_ms),
+                                       .drain_grace_ms = options->drain_grace_ms,
+                                       .delivery_ms = options->delivery_ms,
+                                       .skew_ms = options->skew_ms};
     char error[600];
-
     *sim = (struct sim){.options = options, .tick_at_ms = INT64_MAX};
     sim->seed = options->seed ? (uint64_t)options->seed : random_u64() % 1000000000 + 1;
     map_init(&sim->people, person_key);
-    truth_init(&sim->truth, &rules);
+    oracle_init(&sim->truth, &rules);
     if (configure(sim, !strcmp(command, "run"), error, sizeof(error))) {
         fprintf(stderr, "presence-sim: %s\n", error);
         return EXIT_CONFIG;
@@ -321,7 +353,6 @@ static void free_people(struct sim *sim)
 {
     struct person *p;
     size_t at = 0;
-
     while ((p = map_next(&sim->people, &at))) {
         for (size_t i = 0; i < p->group_count; i++)
             free(p->groups[i]);
@@ -338,11 +369,10 @@ int sim_finish(struct sim *sim)
     recorder_number(&sim->recorder, "exit", sim->exit_code);
     recorder_end(&sim->recorder);
     int code = recorder_close(&sim->recorder) ? EXIT_INTERNAL : sim->exit_code;
-
     loop_timer_destroy(sim->tick);
     loop_destroy(sim->loop);
     ws_pool_destroy(sim->pool);
-    truth_finish(&sim->truth);
+    oracle_finish(&sim->truth);
     free_people(sim);
     for (size_t i = 0; i < sim->server_count; i++) {
         free(sim->servers[i]->name);

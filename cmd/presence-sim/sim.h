@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: MIT */
 /* What everything in one run shares: loop, timers, servers, tokens, the truth, the history, the counters. */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
 #include "base/random.h"
 #include "base/wheel.h"
-#include "net/ws_client.h"
+#include "client.h"
 #include "options.h"
-#include "presence/witness.h"
 #include "recorder.h"
+#include "view_checker.h"
+#include "ws_client.h"
 
 struct server {
     char *name; /* the URL, or a scenario's name */
@@ -23,6 +25,7 @@ struct person {
 
 struct counters {
     uint64_t connects, opened, refused, unreachable, timeouts, lost, broken;
+    uint64_t store_losses; /* times that a client was told so by a HELLO */
     uint64_t beats, closed_by_server;
     uint64_t left_close, left_drop, left_abort, fell_silent, roamed;
     uint64_t faults[FAULTS], tolerated;
@@ -40,7 +43,7 @@ struct sim {
     struct sockaddr_storage *sources;
     size_t source_count, next_source;
     struct map people;
-    struct truth truth;
+    struct oracle truth;
     struct recorder recorder;
     struct counters counters;
     bool tolerated[FAULTS]; /* counted, and no failure */
@@ -73,20 +76,16 @@ void sim_stop(struct sim *sim, struct wheel_timer *timer);
 /* This machine's wall clock, and the servers' as far as known, in milliseconds since 1970. */
 int64_t sim_wall(void);
 int64_t sim_server_time(const struct sim *sim);
-/* A HELLO said what time it is there, and its TTL (0: not said). */
-void sim_hello(struct sim *sim, int64_t server_time_ms, int64_t ttl_ms);
+/* A HELLO: what time it is there, its TTL (0: not said), and whether its store is lost. */
+void sim_hello(struct sim *sim, const struct client_message *hello);
 
 /* 0, or -1 with a sentence in error. */
 int sim_add_server(struct sim *sim, const char *name, const char *url, char *error, size_t size);
 struct server *sim_server(const struct sim *sim, const char *name);
 /* The next source address in turn; NULL: the kernel chooses. */
 const struct sockaddr_storage *sim_source(struct sim *sim);
-/* "127.0.0.2,127.0.0.3" or "127.n.0.1": 0, or -1 for no address. NULL text: none. */
-int sources_parse(const char *text, struct sockaddr_storage **ret, size_t *ret_count);
-
 /* Finds or adds; groups are taken from the first call that names any. */
 struct person *sim_person(struct sim *sim, const char *id, const char *groups);
-bool person_in(const struct person *p, struct span group);
 
 /* A token of the user: 0, or -1. `groups`: separated by ',', NULL: no claim. */
 int sim_token(const struct sim *sim, const char *user, const char *role, const char *groups,

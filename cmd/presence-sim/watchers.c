@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "watchers.h"
 
 #include "base/mem.h"
@@ -39,7 +40,6 @@ void watchers_finish(struct watchers *w)
 size_t watchers_ready(const struct watchers *w)
 {
     size_t ready = 0;
-
     for (size_t i = 0; i < w->count; i++)
         ready += dashboard_ready(w->items[i]);
     return ready;
@@ -48,20 +48,19 @@ size_t watchers_ready(const struct watchers *w)
 static bool agrees(const struct dashboard *d, int64_t now_ms, char *why)
 {
     struct span user;
-
     if (!dashboard_ready(d)) {
         snprintf(why, 200, "%s is not connected", d->config.name);
         return false;
     }
-    size_t differing = witness_disagreements(&d->witness, now_ms, &user);
+    size_t differing = view_checker_disagreements(&d->view_checker, now_ms, &user);
     if (!differing)
         return true;
-    const char *truth = truth_state(&d->sim->truth, user, now_ms) == TRUTH_ONLINE    ? "online"
-                        : truth_state(&d->sim->truth, user, now_ms) == TRUTH_OFFLINE ? "offline"
-                                                                                     : "undecided";
+    const char *truth = oracle_state(&d->sim->truth, user, now_ms) == ORACLE_ONLINE    ? "online"
+                        : oracle_state(&d->sim->truth, user, now_ms) == ORACLE_OFFLINE ? "offline"
+                                                                                       : "undecided";
     snprintf(why, 200, "%s differs about %zu users, one of them %.*s: shown %s, in truth %s", d->config.name,
              differing, (int)(user.len < 60 ? user.len : 60), user.data,
-             witness_shows_online(&d->witness, user) ? "online" : "offline", truth);
+             view_checker_shows_online(&d->view_checker, user) ? "online" : "offline", truth);
     return false;
 }
 
@@ -70,7 +69,6 @@ size_t watchers_agreeing(const struct watchers *w, char *ret_why)
     int64_t now = sim_server_time(w->sim);
     size_t agreeing = 0;
     char why[200];
-
     ret_why[0] = '\0';
     for (size_t i = 0; i < w->count; i++)
         if (agrees(w->items[i], now, why))
@@ -84,23 +82,21 @@ void watchers_sweep(struct watchers *w)
 {
     for (size_t i = 0; i < w->count; i++)
         if (dashboard_ready(w->items[i]))
-            witness_sweep(&w->items[i]->witness, sim_server_time(w->sim));
+            view_checker_sweep(&w->items[i]->view_checker, sim_server_time(w->sim));
 }
 
 uint64_t watchers_changes(const struct watchers *w)
 {
     uint64_t sum = 0;
-
     for (size_t i = 0; i < w->count; i++)
-        sum += w->items[i]->witness.changes;
+        sum += w->items[i]->view_checker.changes;
     return sum;
 }
 
 uint64_t watchers_snapshots(const struct watchers *w)
 {
     uint64_t sum = 0;
-
     for (size_t i = 0; i < w->count; i++)
-        sum += w->items[i]->witness.snapshots;
+        sum += w->items[i]->view_checker.snapshots;
     return sum;
 }

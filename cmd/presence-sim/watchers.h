@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Several dashboards as one: made, connected, asked whether they agree with the phones. */
 #ifndef SIM_WATCHERS_H
 #define SIM_WATCHERS_H

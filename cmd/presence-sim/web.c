@@ -1,10 +1,14 @@
+/* SPDX-License-Identifier: MIT */
 /* presence-sim web: dashboards that print what they are told.
  *
  *     12:00:01.123 dashboard1 snapshot 2 online: alice bob (rev 41)
  *     12:00:04.500 dashboard1 alice offline, expired (rev 42)
  *
+ *     12:00:09.000 dashboard1 store lost
+ *
  * With --json one object a line:
- * {"t":…,"dashboard":"dashboard1","type":"snapshot","rev":41,"users":[{"userId":…}]}. */
+ * {"t":…,"dashboard":"dashboard1","type":"snapshot","rev":41,"users":[{"userId":…}]}; a hello's has "store"
+ * and "storeSince" besides. */
 #include "commands.h"
 #include "progress.h"
 #include "watchers.h"
@@ -25,12 +29,11 @@ static void append_clock(struct bytes *out)
     int64_t now = sim_wall();
     time_t seconds = (time_t)(now / 1000);
     struct tm tm;
-
     localtime_r(&seconds, &tm);
     bytes_printf(out, "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now % 1000));
 }
 
-/* A user id is plain by contract, but this one comes from the wire: what a terminal might obey is shown as
+/* A valid user id is plain, but this one comes from the wire: what a terminal might obey is shown as
  * '?'. */
 static void append_plain(struct bytes *out, struct span text)
 {
@@ -43,7 +46,7 @@ static void append_plain(struct bytes *out, struct span text)
 static void print_snapshot(const struct dashboard *d, const struct client_message *m, struct bytes *out)
 {
     append_clock(out);
-    bytes_printf(out, " %s snapshot %zu online", d->config.name, d->witness.online);
+    bytes_printf(out, " %s snapshot %zu online", d->config.name, d->view_checker.online);
     for (size_t i = 0; i < m->state_count && i < NAMES_SHOWN; i++) {
         bytes_append_text(out, i ? " " : ": ");
         append_plain(out, m->states[i].user);
@@ -69,6 +72,15 @@ static void print_change(const struct dashboard *d, const struct client_state *s
         append_plain(out, s->device);
     }
     bytes_printf(out, " (rev %llu)\n", (unsigned long long)s->rev);
+}
+
+/* The first HELLO is no news, unless the store is lost. */
+static void print_hello(const struct dashboard *d, struct bytes *out)
+{
+    if (!d->store_turned)
+        return;
+    append_clock(out);
+    bytes_printf(out, " %s store %s\n", d->config.name, d->store_lost ? "lost" : "back");
 }
 
 static void append_state(const struct client_state *s, struct bytes *out)
@@ -107,20 +119,44 @@ static void print_json(const struct dashboard *d, const struct client_message *m
             bytes_append_char(out, ',');
         append_state(&m->states[i], out);
     }
-    bytes_append_text(out, "]}\n");
+    bytes_append_char(out, ']');
+    if (m->answers_since)
+        bytes_printf(out, ",\"resumed\":%s", m->resumed ? "true" : "false");
+    if (m->refusal.len) {
+        bytes_append_text(out, ",\"reason\":");
+        bytes_append_json(out, m->refusal);
+    }
+    if (m->store.len) {
+        bytes_append_text(out, ",\"store\":");
+        bytes_append_json(out, m->store);
+        bytes_printf(out, ",\"storeSince\":%lld", (long long)m->store_since_ms);
+    }
+    bytes_append_text(out, "}\n");
+}
+
+static void print_resumed(const struct dashboard *d, const struct client_message *m, struct bytes *out)
+{
+    append_clock(out);
+    bytes_printf(out, " %s resumed, %zu online (rev %llu)\n", d->config.name, d->view_checker.online,
+                 (unsigned long long)m->rev);
 }
 
 static void on_told(void *arg, struct dashboard *d, const struct client_message *m)
 {
     bytes_auto out = BYTES_INIT;
-
     if (d->sim->options->json)
         print_json(d, m, &out);
     else if (m->type == MESSAGE_SNAPSHOT)
         print_snapshot(d, m, &out);
+    else if (m->type == MESSAGE_HELLO)
+        print_hello(d, &out);
+    else if (m->resumed)
+        print_resumed(d, m, &out);
     else
         for (size_t i = 0; i < m->state_count; i++)
             print_change(d, &m->states[i], &out);
+    if (!out.len)
+        return; /* nothing that is shown */
     fwrite(out.data, 1, out.len, stdout);
     fflush(stdout);
 }
@@ -128,7 +164,6 @@ static void on_told(void *arg, struct dashboard *d, const struct client_message 
 static void on_changed(void *arg, struct dashboard *d)
 {
     struct web *w = arg;
-
     if (d->state == DASHBOARD_OFF && d->has_ended)
         fprintf(stderr, "presence-sim: %s: connection %s, %d\n", d->config.name,
                 d->end == WS_END_REFUSED       ? "refused"
@@ -148,7 +183,6 @@ static void on_over(struct wheel_timer *timer, int64_t now_ms)
 static void on_begin(struct wheel_timer *timer, int64_t now_ms)
 {
     struct web *w = list_entry(timer, struct web, begin);
-
     if (!w->sim.counters.opened)
         sim_end(&w->sim, EXIT_UNREACHABLE);
 }
@@ -170,7 +204,6 @@ static void start(struct web *w)
                                             .told = on_told,
                                             .changed = on_changed,
                                             .arg = w};
-
     w->sim.interrupted = on_interrupted;
     w->sim.arg = w;
     wheel_timer_init(&w->begin, on_begin);
@@ -186,7 +219,6 @@ int command_web(const struct options *options)
 {
     struct web w = {0};
     int code = sim_init(&w.sim, options, "web");
-
     if (code)
         return code;
     start(&w);

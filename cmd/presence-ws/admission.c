@@ -1,87 +1,90 @@
-/* Who is let in beyond what the gate asks: quotas, and whether there is anything to serve (contract section
- * 2). */
-#include "base/mem.h"
-#include "server.h"
+/* SPDX-License-Identifier: MIT */
+#include "admission.h"
 
-#include <stdio.h>
+#include "base/mem.h"
+#include "net/address.h"
+
 #include <stdlib.h>
 
-/* Connections of one address, counted only when they are bounded. */
-struct address {
-    size_t count;
-    char text[64];
+#define RETRY_VARIES       0  /* when the next connect may come */
+#define CONNECTS_PER_PLACE 10 /* a minute, of an address whose places are bounded */
+
+struct admission {
+    const struct config *config;
+    struct loop *loop;
+    const struct subscribers *subscribers;
+    struct quota quota; /* of all between the gate and the end of their sockets */
 };
 
-static struct span address_key(const void *object)
+struct admission *admission_create(const struct config *config, struct loop *loop,
+                                   const struct subscribers *subscribers)
 {
-    return span_of(((const struct address *)object)->text);
+    struct admission *a = mem_zalloc(sizeof(*a));
+    a->config = config;
+    a->loop = loop;
+    a->subscribers = subscribers;
+    quota_init(&a->quota);
+    return a;
 }
 
-void admission_add(struct server *s, const char *peer)
+void admission_destroy(struct admission *a)
 {
-    if (s->config.max_per_address == 0)
-        return;
-    s->addresses.key_of = address_key;
-    struct address *a = map_get(&s->addresses, span_of(peer));
-    if (!a) {
-        a = mem_zalloc(sizeof(*a));
-        snprintf(a->text, sizeof(a->text), "%s", peer);
-        map_put(&s->addresses, a);
-    }
-    a->count++;
+    quota_finish(&a->quota);
+    free(a);
 }
 
-void admission_remove(struct server *s, const char *peer)
+void admission_tick(struct admission *a, int64_t now_ms)
 {
-    if (s->config.max_per_address == 0)
-        return;
-    struct address *a = map_get(&s->addresses, span_of(peer));
-    if (a && --a->count == 0)
-        free(map_remove(&s->addresses, span_of(peer)));
+    quota_tidy(&a->quota, now_ms);
 }
 
-static bool address_full(const struct server *s, const char *peer)
+/* Each of a user's connections may come again within a minute, as they do when a server restarts. */
+static int64_t connects_per_user(const struct config *c)
 {
-    if (s->config.max_per_address == 0 || s->addresses.count == 0)
-        return false;
-    const struct address *a = map_get(&s->addresses, span_of(peer));
-    return a && a->count >= (size_t)s->config.max_per_address;
+    bool below = c->max_connects_per_user > 0 && c->max_connects_per_user < c->max_per_user;
+    return below ? c->max_per_user : c->max_connects_per_user;
 }
 
-static bool user_full(const struct server *s, struct span user)
+void admission_release(struct admission *a, struct quota_place *place)
 {
-    int64_t count = (int64_t)dashboards_of_user(s, user);
-    for (const struct session *at = ledger_user(&s->ledger, user); at; at = at->next)
-        count += at->owner != NULL;
-    return s->config.max_per_user > 0 && count >= s->config.max_per_user;
+    quota_give_back(&a->quota, place, loop_now_ms(a->loop));
 }
 
-bool client_revoked(void *arg, const struct token *token, struct span device)
+int admission_admit(struct admission *a, struct gate_request *request, struct gate_refusal *refusal)
 {
-    const struct server *s = arg;
-    struct bearer b = {.user = {token->user, token->user_len},
-                       .device = device,
-                       .token_id = span_of(token->id),
-                       .issued_s = token->issued_s};
-    return revocations_refuse(&s->revoker.list, &b, store_now(s));
-}
-
-int client_admit(void *arg, const struct gate_request *request, struct gate_refusal *refusal)
-{
-    struct server *s = arg;
+    static const struct gate_refusal refusals[] = {
+        [QUOTA_USER_FULL] = {429, "Too many connections of this user", GATE_REASON_QUOTA, 30},
+        [QUOTA_USER_HASTY] = {429, "This user connects too often", GATE_REASON_HASTY, RETRY_VARIES},
+        [QUOTA_ADDRESS_FULL] = {429, "Too many connections from this address", GATE_REASON_QUOTA, 30},
+        [QUOTA_ADDRESS_HASTY] = {429, "This address connects too often", GATE_REASON_HASTY, RETRY_VARIES},
+        [QUOTA_FULL] = {503, "Too many connections to this server", GATE_REASON_UNAVAILABLE, 5},
+    };
+    const struct config *c = a->config;
+    /* A connect that can't be served anyway is none. */
+    bool served = request->token.role == ROLE_MOBILE || subscribers_admissible(a->subscribers);
+    struct quota_limits limits = {.most = c->max_connections,
+                                  .most_per_user = c->max_per_user,
+                                  .most_per_address = c->max_per_address,
+                                  .connects_per_user = served ? connects_per_user(c) : 0,
+                                  .connects_per_address =
+                                      served ? CONNECTS_PER_PLACE * c->max_per_address : 0};
     struct span user = {request->token.user, request->token.user_len};
-    if (user_full(s, user))
-        *refusal = (struct gate_refusal){429, "Too many connections of this user", "quota", 30};
-    else if (address_full(s, request->peer))
-        *refusal = (struct gate_refusal){429, "Too many connections from this address", "quota", 30};
-    else if (s->draining)
-        *refusal = (struct gate_refusal){503, "The server is restarting", "unavailable", 1};
-    else if (websocket_count(s->endpoint) + s->arrival_count >= (size_t)s->config.max_connections)
-        *refusal = (struct gate_refusal){503, "Too many connections to this server", "unavailable", 5};
-    else if (request->token.role != ROLE_MOBILE && !watchers_admissible(s))
-        *refusal =
-            (struct gate_refusal){503, "Presence is not known yet: Redis can't be reached", "unavailable", 1};
-    else
+    char address[ADDRESS_SIZE] = "";
+    int64_t wait_ms = 0;
+    if (c->max_per_address > 0)
+        address_quota_name(request->peer, address);
+    enum quota_answer answer = quota_take(&a->quota, &limits, user, span_of(address), loop_now_ms(a->loop),
+                                          &request->place, &wait_ms);
+    if (answer == QUOTA_TAKEN && served)
         return 0;
+    if (answer == QUOTA_TAKEN) {
+        admission_release(a, &request->place);
+        *refusal = (struct gate_refusal){503, "Presence is not known yet: Redis can't be reached",
+                                         GATE_REASON_UNAVAILABLE, 1};
+        return -1;
+    }
+    *refusal = refusals[answer];
+    if (refusal->retry_after_s == RETRY_VARIES)
+        refusal->retry_after_s = (int)((wait_ms + 999) / 1000);
     return -1;
 }

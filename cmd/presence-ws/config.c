@@ -1,7 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "http/host.h"
+#include "http/jwks_fetch.h"
+#include "http/proxies.h"
 #include "net/listener.h"
-#include "net/proxies.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,135 +13,60 @@
 #define HOUR_MS   3600000
 
 static const struct setting rows[] = {
-    {.flag = "listen",
-     .env = "PRESENCE_WS_LISTEN",
-     .type = SETTING_TEXT,
-     .offset = AT(listen),
-     .fallback = "127.0.0.1:3000,[::1]:3000",
-     .choices = "<address>",
-     .help = "where to listen: addresses, unix:/path, systemd; separated by commas"},
-    {.flag = "reuseport",
-     .env = "PRESENCE_REUSEPORT",
-     .type = SETTING_BOOL,
-     .offset = AT(reuseport),
-     .fallback = "false",
-     .help = "let several presence-ws of this machine share the port"},
-    {.flag = "auth",
-     .env = "PRESENCE_AUTH",
-     .type = SETTING_CHOICE,
-     .offset = AT(auth),
-     .fallback = "jwt",
-     .choices = "jwt|none",
-     .help = "none: the token is the user id; for development, on loopback and unix sockets only"},
-    {.flag = "allowed-origins",
-     .env = "PRESENCE_ALLOWED_ORIGINS",
-     .type = SETTING_TEXT,
-     .offset = AT(allowed_origins),
-     .help = "origins of browsers that may connect, separated by commas; * for all (default: the Host's own "
-             "name)"},
-    {.flag = "refresh-on-pong",
-     .env = "PRESENCE_REFRESH_ON_PONG",
-     .type = SETTING_BOOL,
-     .offset = AT(refresh_on_pong),
-     .fallback = "false",
-     .help =
-         "let a pong count as a heartbeat, for old phones that send none; pings go within 3/4 of the TTL"},
-    {.flag = "ping-interval",
-     .env = "PRESENCE_PING_INTERVAL",
-     .type = SETTING_DURATION,
-     .offset = AT(ping_interval_ms),
-     .fallback = "45s",
-     .min = 0,
-     .max = HOUR_MS,
-     .help = "ping a connection that was silent so long; 0: never"},
-    {.flag = "pong-timeout",
-     .env = "PRESENCE_PONG_TIMEOUT",
-     .type = SETTING_DURATION,
-     .offset = AT(pong_timeout_ms),
-     .fallback = "10s",
-     .min = 10,
-     .max = HOUR_MS,
-     .help = "give up a connection that answers no ping for so long"},
-    {.flag = "stuck-timeout",
-     .env = "PRESENCE_STUCK_TIMEOUT",
-     .type = SETTING_DURATION,
-     .offset = AT(stuck_timeout_ms),
-     .fallback = "30s",
-     .min = 10,
-     .max = HOUR_MS,
-     .help = "give up a viewer whose socket takes nothing for so long"},
-    {.flag = "head-timeout",
-     .env = "PRESENCE_HEAD_TIMEOUT",
-     .type = SETTING_DURATION,
-     .offset = AT(head_timeout_ms),
-     .fallback = "10s",
-     .min = 10,
-     .max = HOUR_MS,
-     .help = "time for a client to send its request"},
-    {.flag = "drain-timeout",
-     .env = "PRESENCE_DRAIN_TIMEOUT",
-     .type = SETTING_DURATION,
-     .offset = AT(drain_timeout_ms),
-     .fallback = "10s",
-     .min = 0,
-     .max = HOUR_MS,
-     .help = "time for connections to close at a shutdown"},
-    {.flag = "batch-window",
-     .env = "PRESENCE_BATCH_WINDOW",
-     .type = SETTING_DURATION,
-     .offset = AT(batch_window_ms),
-     .fallback = "20ms",
-     .min = 0,
-     .max = 10000,
-     .help = "changes within this time after one leave together; 0: each at once"},
-    {.flag = "ring-size",
-     .env = "PRESENCE_RING_SIZE",
-     .type = SETTING_SIZE,
-     .offset = AT(ring_bytes),
-     .fallback = "4m",
-     .min = 65536,
-     .max = 1 << 30,
-     .help =
-         "bytes of changes kept for slow viewers and resume, per encoding; one change for each 256 of them"},
-    {.flag = "max-connections",
-     .env = "PRESENCE_MAX_CONNECTIONS",
-     .type = SETTING_INT,
-     .offset = AT(max_connections),
-     .fallback = "0",
-     .min = 0,
-     .max = 10000000,
-     .help = "connections in all; 0: what the descriptors allow"},
-    {.flag = "max-per-user",
-     .env = "PRESENCE_MAX_PER_USER",
-     .type = SETTING_INT,
-     .offset = AT(max_per_user),
-     .fallback = "50",
-     .min = 0,
-     .max = 1000000,
-     .help = "connections of one user to this server; 0: any number"},
-    {.flag = "max-per-address",
-     .env = "PRESENCE_MAX_PER_ADDRESS",
-     .type = SETTING_INT,
-     .offset = AT(max_per_address),
-     .fallback = "0",
-     .min = 0,
-     .max = 10000000,
-     .help = "connections from one address, and as many that have not sent their request; 0: any number"},
-    {.flag = "trusted-proxies",
-     .env = "PRESENCE_TRUSTED_PROXIES",
-     .type = SETTING_TEXT,
-     .offset = AT(trusted_proxies),
-     .choices = "<address>",
-     .repeat = true,
-     .help = "proxies whose X-Forwarded-For names the client: addresses, networks as 10.0.0.0/8, unix "
-             "(default: none)"},
-    {.flag = "max-byte-rate",
-     .env = "PRESENCE_MAX_BYTE_RATE",
-     .type = SETTING_SIZE,
-     .offset = AT(max_byte_rate),
-     .fallback = "1m",
-     .min = 0,
-     .help = "bytes a second of messages that are not presence's; 0: any rate"},
+    SETTING_TEXT("listen", "PRESENCE_WS_LISTEN", AT(listen), "localhost:3000", "<address>",
+                 "where to listen: addresses, unix:/path, systemd; separated by commas; localhost and * mean "
+                 "both families, or the one that the machine has"),
+    SETTING_BOOL("reuseport", "PRESENCE_REUSEPORT", AT(reuseport), "false",
+                 "let several presence-ws of this machine share the port"),
+    SETTING_CHOICE("auth", "PRESENCE_AUTH", AT(auth), "jwt", "jwt|none",
+                   "none: the token is the user id; for development, on loopback and unix sockets only"),
+    SETTING_TEXT("allowed-origins", "PRESENCE_ALLOWED_ORIGINS", AT(allowed_origins), NULL, NULL,
+                 "origins of browsers that may connect, separated by commas: https://a.example, "
+                 "https://*.a.example, file://, null, app://x; * for all (default: the Host's own name)"),
+    SETTING_TEXT("allowed-hosts", "PRESENCE_ALLOWED_HOSTS", AT(allowed_hosts), NULL, NULL,
+                 "names by which clients without a token may ask, beside localhost, addresses and the hosts "
+                 "of the allowed origins: presence.example, presence.example:3000, *.example; * for all"),
+    SETTING_BOOL(
+        "refresh-on-pong", "PRESENCE_REFRESH_ON_PONG", AT(refresh_on_pong), "false",
+        "let a pong count as a heartbeat, for old phones that send none; pings go within 3/4 of the TTL"),
+    SETTING_DURATION("ping-interval", "PRESENCE_PING_INTERVAL", AT(ping_interval_ms), "45s", 0, HOUR_MS,
+                     "ping a connection that was silent so long; 0: never"),
+    SETTING_DURATION("pong-timeout", "PRESENCE_PONG_TIMEOUT", AT(pong_timeout_ms), "10s", 10, HOUR_MS,
+                     "give up a connection that answers no ping for so long"),
+    SETTING_DURATION("stuck-timeout", "PRESENCE_STUCK_TIMEOUT", AT(stuck_timeout_ms), "30s", 10, HOUR_MS,
+                     "give up a viewer whose socket takes nothing for so long"),
+    SETTING_DURATION("head-timeout", "PRESENCE_HEAD_TIMEOUT", AT(head_timeout_ms), "10s", 10, HOUR_MS,
+                     "time for a client to send its request"),
+    SETTING_DURATION(
+        "drain-delay", "PRESENCE_DRAIN_DELAY", AT(drain_delay_ms), "0", 0, HOUR_MS,
+        "at a shutdown, serve on for so long while /readyz says draining, for load balancers to notice"),
+    SETTING_DURATION("drain-timeout", "PRESENCE_DRAIN_TIMEOUT", AT(drain_timeout_ms), "10s", 0, HOUR_MS,
+                     "time for connections to close at a shutdown"),
+    SETTING_DURATION("batch-window", "PRESENCE_BATCH_WINDOW", AT(batch_window_ms), "20ms", 0, 10000,
+                     "changes within this time after one leave together; 0: each at once"),
+    SETTING_SIZE(
+        "ring-size", "PRESENCE_RING_SIZE", AT(ring_bytes), "4m", 65536, 1 << 30,
+        "bytes of changes kept for slow viewers and resume, per encoding; one change for each 256 of them"),
+    SETTING_INT("max-connections", "PRESENCE_MAX_CONNECTIONS", AT(max_connections), "0", 0, 10000000,
+                "connections in all; 0: what the descriptors allow"),
+    SETTING_INT("max-per-user", "PRESENCE_MAX_PER_USER", AT(max_per_user), "50", 0, 1000000,
+                "connections of one user to this server; 0: any number"),
+    SETTING_INT("max-connects-per-user", "PRESENCE_MAX_CONNECTS_PER_USER", AT(max_connects_per_user), "60", 0,
+                1000000,
+                "connects of one user to this server a minute, as many of them at once (at least the "
+                "connections of one user); 0: any number"),
+    SETTING_INT("max-per-address", "PRESENCE_MAX_PER_ADDRESS", AT(max_per_address), "0", 0, 10000000,
+                "connections from one address (IPv6: from its /64), as many that have not sent their "
+                "request, and ten times as many connects a minute; 0: any number"),
+    SETTING_TEXT("trusted-proxies", "PRESENCE_TRUSTED_PROXIES", AT(trusted_proxies), NULL, "<address>",
+                 "proxies whose X-Forwarded-For, Forwarded or PROXY header names the client: addresses, "
+                 "networks as 10.0.0.0/8, unix (default: none)",
+                 .repeat = true),
+    SETTING_BOOL("proxy-protocol", "PRESENCE_PROXY_PROTOCOL", AT(proxy_protocol), "false",
+                 "connections from the trusted proxies begin with a header of the PROXY protocol, version 1 "
+                 "or 2, that names the client; all others have none"),
+    SETTING_SIZE("max-byte-rate", "PRESENCE_MAX_BYTE_RATE", AT(max_byte_rate), "1m", 0, 0,
+                 "bytes a second of messages that are not presence's; 0: any rate"),
 };
 
 static const struct setting_table tables[] = {
@@ -149,25 +77,32 @@ static const struct setting_table tables[] = {
     {log_settings, LOG_SETTINGS_COUNT, AT(log), "Log"},
 };
 
+static void warn(const void *config, struct settings_report *report)
+{
+    const struct config *c = config;
+    key_settings_warn(&c->key_warnings, report);
+    if (c->auth == AUTH_NONE)
+        settings_warn(report, "auth_none",
+                      "PRESENCE_AUTH=none: every local program may name its user and role");
+    if (!c->policy.enabled)
+        settings_warn(report, "idle", "PRESENCE_ENABLED=false: clients are held, but no presence is kept");
+}
+
+static enum log_level log_level_of(const void *config)
+{
+    return log_config_level(&((const struct config *)config)->log);
+}
+
 const struct program_info program = {
     .name = "presence-ws",
     .summary = "WebSocket endpoint for phones that heartbeat and dashboards that watch",
     .tables = tables,
     .table_count = sizeof(tables) / sizeof(tables[0]),
+    .log_level = log_level_of,
+    .warn = warn,
 };
 
-static int check_proxies(const struct config *c, struct settings_error *error)
-{
-    struct span wrong;
-    if (proxies_check(c->trusted_proxies, &wrong) == 0)
-        return 0;
-    snprintf(error->text, sizeof(error->text),
-             "PRESENCE_TRUSTED_PROXIES: '%.*s' is no address, no network as 10.0.0.0/8, and not unix",
-             wrong.len < 60 ? (int)wrong.len : 60, wrong.data);
-    return -1;
-}
-
-static int check_auth(const struct config *c, const struct listen_set *set, struct settings_error *error)
+static int check_auth(struct config *c, const struct listen_set *set, struct settings_error *error)
 {
     if (c->auth == AUTH_NONE) {
         for (size_t i = 0; i < set->count; i++) {
@@ -182,8 +117,8 @@ static int check_auth(const struct config *c, const struct listen_set *set, stru
         return 0;
     }
     struct token_keys *keys;
-    bool weak;
-    if (key_settings_load(&c->keys, &keys, &weak, error) < 0)
+    if (jwks_fetch_check(c->keys.jwks_url, c->keys.jwks_ca_file, error) < 0 ||
+        key_settings_load(&c->keys, SPAN_NONE, &keys, &c->key_warnings, error) < 0)
         return -1;
     token_keys_destroy(keys);
     return 0;
@@ -198,8 +133,9 @@ int config_check(void *config, struct settings_error *error)
         snprintf(error->text, sizeof(error->text), "PRESENCE_WS_LISTEN: %s", text);
         return -1;
     }
-    if (check_proxies(c, error) < 0 || policy_check(&c->policy, error) < 0 ||
-        redis_config_resolve(&c->redis, error) < 0)
+    if (host_check_settings(c->allowed_origins, c->allowed_hosts, error->text, sizeof(error->text)) < 0 ||
+        proxies_check_settings(c->trusted_proxies, c->proxy_protocol, error) < 0 ||
+        policy_settings_check(&c->policy, error) < 0 || redis_config_resolve(&c->redis, error) < 0)
         return -1;
     return check_auth(c, &set, error);
 }

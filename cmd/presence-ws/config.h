@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The settings of presence-ws. */
 #ifndef PRESENCE_WS_CONFIG_H
 #define PRESENCE_WS_CONFIG_H
@@ -5,8 +6,8 @@
 #include "auth/key_settings.h"
 #include "base/program.h"
 #include "net/daemon.h"
-#include "net/redis_config.h"
-#include "presence/policy.h"
+#include "redis/redis_config.h"
+#include "store/policy_settings.h"
 
 enum auth_mode { AUTH_JWT, AUTH_NONE };
 
@@ -15,13 +16,17 @@ struct config {
     bool reuseport;
     int auth;              /* PRESENCE_AUTH: enum auth_mode */
     char *allowed_origins; /* PRESENCE_ALLOWED_ORIGINS */
+    char *allowed_hosts;   /* PRESENCE_ALLOWED_HOSTS */
     char *trusted_proxies; /* PRESENCE_TRUSTED_PROXIES; NULL: none */
+    bool proxy_protocol;   /* PRESENCE_PROXY_PROTOCOL */
     bool refresh_on_pong;  /* PRESENCE_REFRESH_ON_PONG */
-    int64_t ping_interval_ms, pong_timeout_ms, stuck_timeout_ms, head_timeout_ms, drain_timeout_ms;
+    int64_t ping_interval_ms, pong_timeout_ms, stuck_timeout_ms, head_timeout_ms, drain_delay_ms,
+        drain_timeout_ms;
     int64_t batch_window_ms; /* PRESENCE_BATCH_WINDOW */
     int64_t ring_bytes;      /* PRESENCE_RING_SIZE */
-    int64_t max_connections, max_per_user, max_per_address, max_byte_rate;
+    int64_t max_connections, max_per_user, max_connects_per_user, max_per_address, max_byte_rate;
     struct key_settings keys;
+    struct token_warnings key_warnings; /* found by config_check */
     struct policy policy;
     struct redis_config redis;
     struct log_config log;

@@ -1,47 +1,44 @@
-/* The messages that clients send: put together from pieces, bounded, told apart, obeyed or refused (contract
- * section 3). */
-#include "base/log.h"
+/* SPDX-License-Identifier: MIT */
+#include "inbox.h"
+
 #include "base/mem.h"
-#include "client.h"
+#include "connections.h"
 #include "counters.h"
-#include "wire/control.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define CLOSE_WRONG_KIND 1003
 #define CLOSE_MALFORMED  1007
 #define CLOSE_POLICY     1008
 #define CLOSE_TOO_BIG    1009
-#define PEEK_MAX         64
 
 static void break_rule(struct client *c, unsigned code, const char *reason)
 {
     metric_add(&counters.closed_rule, 1);
-    client_close(c->server, c, code, reason, "policy");
+    client_close(c, code, reason, "policy");
 }
 
-void inbox_drop(struct client *c)
+static void break_rate(struct client *c, const char *reason)
 {
-    if (!c->part)
-        return;
-    bytes_finish(c->part);
-    free(c->part);
-    c->part = NULL;
+    metric_add(&counters.closed_rate, 1);
+    client_close(c, CLOSE_POLICY, reason, "policy");
 }
 
-static void obey_heartbeat(struct client *c, const struct heartbeat *h)
+static void drop_part(struct inbox *in)
 {
-    struct span user = session_user(c->session);
-    if (!span_equal(h->from, user)) {
-        metric_add(&counters.heartbeats_refused, 1);
-        log_debug("heartbeat_refused", LOG_S("user", user), LOG_S("from", h->from),
-                  LOG_T("peer", websocket_peer(c->ws)));
+    if (!in->part)
         return;
-    }
-    log_debug("heartbeat", LOG_S("user", user), LOG_S("device", session_device(c->session)),
-              LOG_N("timestamp", h->timestamp_ms), LOG_S("metadata", h->metadata));
-    client_beat(c, h->metadata);
+    bytes_finish(in->part);
+    free(in->part);
+    in->part = NULL;
+}
+
+static void keep_part(struct inbox *in, struct span piece)
+{
+    if (in->part)
+        return;
+    in->part = mem_zalloc(sizeof(*in->part));
+    bytes_append_span(in->part, piece);
 }
 
 static void take_heartbeat(struct client *c, struct span message)
@@ -49,140 +46,149 @@ static void take_heartbeat(struct client *c, struct span message)
     bytes_auto scratch = BYTES_INIT;
     struct heartbeat h;
     metric_add(&counters.heartbeats, 1);
-    if (!c->session)
+    if (!client_has_session(c))
         return;
-    if (message_read_heartbeat(client_encoding(c), message, &scratch, &h) != MESSAGE_OK)
+    if (message_read_heartbeat((enum encoding)client_inbox(c)->encoding, message, &scratch, &h) != MESSAGE_OK)
         break_rule(c, CLOSE_MALFORMED, "Malformed heartbeat");
     else
-        obey_heartbeat(c, &h);
-}
-
-static struct watcher *watcher_of_phone(struct client *c)
-{
-    struct span groups[GROUPS_MAX];
-    struct token token = {.role = ROLE_MOBILE, .has_groups = true};
-    struct gate_request request = {.encoding = client_encoding(c)};
-    struct span user = session_user(c->session);
-    void *json = groups_read(session_groups(c->session), groups, &token.group_count);
-    memcpy(token.user, user.data, user.len);
-    token.user_len = user.len;
-    token.groups = groups;
-    request.token = token;
-    struct watcher *w = watcher_create(c->server, c, &request);
-    groups_read_finish(json);
-    return w;
+        client_heartbeat(c, &h);
 }
 
 static void take_subscribe(struct client *c, struct span message)
 {
     struct subscribe subscribe;
-    if (!c->watcher && !c->session)
+    if (!client_may_subscribe(c))
         return;
-    if (message_read_subscribe(client_encoding(c), message, &subscribe) != MESSAGE_OK) {
+    if (message_read_subscribe((enum encoding)client_inbox(c)->encoding, message, &subscribe) != MESSAGE_OK) {
         break_rule(c, CLOSE_MALFORMED, "Malformed subscription");
         return;
     }
-    if (!c->watcher)
-        c->watcher = watcher_of_phone(c);
-    watcher_subscribe(c->server, c->watcher, &subscribe);
+    client_subscribe(c, &subscribe);
     subscribe_finish(&subscribe);
 }
 
-/* What is ours to read, within its size; anything else about it is decided when it is whole. */
-static bool is_ours(struct client *c, int64_t type, uint64_t size)
+/* The types that message_peek knows: who may send one, its size in bytes, and what becomes of it. */
+static const struct kind {
+    uint8_t type;
+    bool of_phones;
+    uint32_t size_max;
+    void (*take)(struct client *c, struct span message);
+} kinds[] = {
+    {MESSAGE_HEARTBEAT, true, HEARTBEAT_SIZE_MAX, take_heartbeat},
+    {MESSAGE_SUBSCRIBE, false, SUBSCRIBE_SIZE_MAX, take_subscribe},
+};
+
+/* Who may not send it, or a message over its size, ends the connection as soon as its head is known. */
+static void take_ours(struct client *c, struct inbox *in, struct span piece, struct span so_far, bool final,
+                      uint64_t remaining)
 {
-    uint64_t limit = type == MESSAGE_HEARTBEAT ? HEARTBEAT_SIZE_MAX : SUBSCRIBE_SIZE_MAX;
-    if (!c->server->config.policy.enabled || (type != MESSAGE_HEARTBEAT && type != MESSAGE_SUBSCRIBE)) {
-        metric_add(&counters.skipped, 1);
-        c->skipping = true;
-        return false;
-    }
-    if (type == MESSAGE_HEARTBEAT && c->role != ROLE_MOBILE)
+    const struct kind *kind = kinds;
+    while (kind->type != in->incoming)
+        kind++;
+    if (kind->of_phones && in->role != ROLE_MOBILE)
         break_rule(c, CLOSE_POLICY, "Web clients cannot send heartbeat");
-    else if (size > limit)
+    else if (so_far.len + remaining > kind->size_max)
         break_rule(c, CLOSE_TOO_BIG, "Message too big");
-    return !c->closing;
+    else if (!final)
+        keep_part(in, piece);
+    else if (!rate_message(&in->rate, client_now_ms(c)))
+        break_rate(c, "Too many messages");
+    else
+        kind->take(c, so_far);
+    if (final || client_closing(c))
+        drop_part(in);
 }
 
-static void take_whole(struct client *c, int64_t type, struct span message)
+static bool may_send(struct client *c, struct inbox *in, size_t bytes)
 {
-    if (!rate_message(&c->rate, loop_now_ms(c->server->loop))) {
-        metric_add(&counters.closed_rate, 1);
-        client_close(c->server, c, CLOSE_POLICY, "Too many messages", "policy");
-    } else if (type == MESSAGE_HEARTBEAT) {
-        take_heartbeat(c, message);
-    } else {
-        take_subscribe(c, message);
-    }
+    if (rate_bytes(&in->rate, bytes, client_config(c)->max_byte_rate, client_now_ms(c)))
+        return true;
+    break_rate(c, "Too many bytes");
+    return false;
 }
 
-static void skip(struct client *c, size_t bytes)
+static void skip(struct client *c, struct inbox *in, size_t bytes)
 {
     metric_add(&counters.skipped_bytes, bytes);
-    if (rate_bytes(&c->rate, bytes, c->server->config.max_byte_rate, loop_now_ms(c->server->loop)))
-        return;
-    metric_add(&counters.closed_rate, 1);
-    client_close(c->server, c, CLOSE_POLICY, "Too many bytes", "policy");
+    may_send(c, in, bytes);
 }
 
-/* The whole message so far, this piece included. */
-static struct span joined(struct client *c, struct span piece)
-{
-    if (!c->part)
-        return piece;
-    bytes_append_span(c->part, piece);
-    return bytes_span(c->part);
-}
-
-static void keep(struct client *c, struct span piece)
-{
-    if (c->part)
-        return;
-    c->part = mem_zalloc(sizeof(*c->part));
-    bytes_append_span(c->part, piece);
-}
-
-static void take_piece(struct client *c, struct span piece, bool final, uint64_t remaining)
+static void take_head(struct client *c, struct inbox *in, struct span piece, struct span so_far, bool final,
+                      uint64_t remaining, bool binary)
 {
     int64_t type;
-    struct span so_far = joined(c, piece);
-    enum message_result result = message_peek(client_encoding(c), so_far, &type);
-    bool more = result == MESSAGE_MORE && !final && so_far.len < PEEK_MAX;
-    if (more) {
-        keep(c, piece);
+    enum encoding encoding = binary ? ENCODING_MSGPACK : ENCODING_JSON;
+    enum message_result result = message_peek(encoding, so_far, final, &type);
+    if (result == MESSAGE_MORE) {
+        /* Examined again when it has doubled: bytes that come one by one cost no more than all at once. */
+        in->peek_at = (uint16_t)(2 * so_far.len < MESSAGE_HEAD_MAX ? 2 * so_far.len : MESSAGE_HEAD_MAX);
+        keep_part(in, piece);
+    } else if (result == MESSAGE_OTHER || (result == MESSAGE_OK && !client_config(c)->policy.enabled)) {
+        metric_add(&counters.skipped, 1);
+        in->skipping = true;
+        skip(c, in, so_far.len);
+        drop_part(in);
+    } else if (encoding != in->encoding) {
+        break_rule(c, CLOSE_WRONG_KIND,
+                   binary ? "This connection speaks JSON" : "This connection speaks MessagePack");
     } else if (result != MESSAGE_OK) {
         break_rule(c, CLOSE_MALFORMED, "Malformed message");
-    } else if (!is_ours(c, type, so_far.len + remaining)) {
-        if (c->skipping)
-            skip(c, so_far.len);
-        inbox_drop(c);
-    } else if (final) {
-        take_whole(c, type, so_far);
-        inbox_drop(c);
     } else {
-        keep(c, piece);
+        in->incoming = (uint8_t)type;
+        take_ours(c, in, piece, so_far, final, remaining);
     }
+}
+
+static bool may_send_empty(struct client *c)
+{
+    if (client_closing(c) || rate_frame(&client_inbox(c)->rate, client_now_ms(c)))
+        return true;
+    break_rate(c, "Too many control frames");
+    return false;
 }
 
 void inbox_received(void *owner, struct span piece, bool first, bool final, uint64_t remaining, bool binary)
 {
     struct client *c = owner;
-    c->heard_ms = loop_now_ms(c->server->loop);
-    if (!client_beats_by_pong(c))
-        c->pinged_ms = 0;
-    if (c->closing)
+    struct inbox *in = client_inbox(c);
+    client_heard(c, false);
+    if (client_closing(c) || (piece.len == 0 && !may_send_empty(c)))
         return;
     if (first) {
-        c->skipping = false;
-        inbox_drop(c);
-        if (binary != (c->encoding == ENCODING_MSGPACK)) {
-            break_rule(c, CLOSE_WRONG_KIND,
-                       binary ? "This connection speaks JSON" : "This connection speaks MessagePack");
-            return;
-        }
+        in->skipping = false;
+        in->incoming = 0;
+        in->peek_at = 0;
+        drop_part(in);
     }
-    if (c->skipping)
-        skip(c, piece.len);
+    if (in->skipping) {
+        skip(c, in, piece.len);
+        return;
+    }
+    if (!final && piece.len < RATE_PIECE && !may_send(c, in, piece.len))
+        return;
+    struct span so_far = piece;
+    if (in->part) {
+        bytes_append_span(in->part, piece);
+        so_far = bytes_span(in->part);
+    }
+    if (in->incoming)
+        take_ours(c, in, piece, so_far, final, remaining);
+    else if (final || so_far.len >= in->peek_at)
+        take_head(c, in, piece, so_far, final, remaining, binary);
     else
-        take_piece(c, piece, final, remaining);
+        keep_part(in, piece);
+}
+
+void inbox_pong(void *owner)
+{
+    struct client *c = owner;
+    client_heard(c, true);
+    if (may_send_empty(c))
+        client_ponged(c);
+}
+
+void inbox_closed(void *owner, enum websocket_end end)
+{
+    drop_part(client_inbox(owner));
+    client_closed(owner, end);
 }

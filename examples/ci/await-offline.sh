@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # For a CI job: starts an app that is to be USER's phone, sees it come online, kills it, and sees it go offline.
 #
 #   await-offline.sh USER COMMAND [ARGUMENT...]

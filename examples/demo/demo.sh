@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # A live installation: own Redis, two presence-ws, presence-api, presence-expiryd, nginx in front as in the guide's multi-server
 # setup, and phones that come and go. Ends with Ctrl-C, or after DEMO_SECONDS; then says what the dashboards saw against what the
 # phones did, and exits 0 only if they agree. DEMO_PORT (3000), DEMO_PHONES (200).
@@ -57,6 +58,8 @@ await() { # what command...
     exit 1
 }
 
+# Of an installation of the user's own nothing may get in.
+unset "${!SECRET_KEY@}" "${!JWT_@}" "${!REDIS_@}"
 head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$dir/secret"
 export SECRET_KEY_FILE=$dir/secret REDIS_URL=unix://$dir/redis.sock PRESENCE_TTL=${PRESENCE_TTL:-10s}
 
@@ -68,7 +71,10 @@ start api env PRESENCE_API_LISTEN="unix:$dir/api.sock" "$bin/presence-api"
 start expiryd env PRESENCE_EXPIRYD_LISTEN="unix:$dir/expiryd.sock" "$bin/presence-expiryd"
 # As root nginx would give its workers to www-data, who may not touch the sockets.
 [ "$(id -u)" -ne 0 ] || echo "user $(id -un) $(id -gn);" >"$dir/nginx.conf"
-sed "s|@DIR@|$dir|g; s|@PORT@|$port|g" "$here/nginx.conf" >>"$dir/nginx.conf"
+# nginx does not start with an address that the machine lacks.
+without=
+grep -qs '^0*1 ' /proc/net/if_inet6 || without='/listen \[::1\]/d;'
+sed "$without s|@DIR@|$dir|g; s|@PORT@|$port|g" "$here/nginx.conf" >>"$dir/nginx.conf"
 start nginx nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/nginx-error.log"
 await 'presence-api' curl -fsS "http://127.0.0.1:$port/readyz"
 for server in ws1 ws2; do await "$server" curl -fsS --unix-socket "$dir/$server.sock" http://localhost/readyz; done

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "auth/algorithm.h"
 
 static const char *const names[] = {

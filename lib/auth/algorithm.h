@@ -1,4 +1,5 @@
-/* The signature algorithms this system takes (RFC 7518, 3.1; RFC 8037, 3.1; contract section 2). All others,
+/* SPDX-License-Identifier: MIT */
+/* The signature algorithms this system takes (RFC 7518, 3.1; RFC 8037, 3.1; PROTOCOL.md). All others,
  * `none` among them, are unknown here. */
 #ifndef AUTH_ALGORITHM_H
 #define AUTH_ALGORITHM_H

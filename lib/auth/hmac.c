@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "auth/hmac.h"
 
 #include <jwt.h>
@@ -39,7 +40,7 @@ int hmac_sign(const char *claims, struct span secret, struct bytes *out)
         jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret.data, (int)secret.len) == 0)
         text = jwt_encode_str(jwt);
     jwt_free(jwt);
-    if (text == NULL)
+    if (!text)
         return -1;
     bytes_append_text(out, text);
     free(text);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HS256, HS384 and HS512: checked by OpenSSL, minted by libjwt, which reads a token's JSON once more when it
  * checks. The one place that includes libjwt. */
 #ifndef AUTH_HMAC_H

@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 #include "auth/jwks.h"
+
+#include "auth/certificate.h"
+#include "auth/pem.h"
 
 #include <jansson.h>
 #include <openssl/bn.h>
@@ -18,7 +22,7 @@ static const char *member(const json_t *jwk, const char *name)
 static bool member_is(const json_t *jwk, const char *name, const char *text)
 {
     const char *value = member(jwk, name);
-    return value != NULL && strcmp(value, text) == 0;
+    return value && strcmp(value, text) == 0;
 }
 
 /* Base64url of min to max bytes, appended to out: 0, or -1. */
@@ -34,7 +38,7 @@ static EVP_PKEY *key_build(const char *kind, OSSL_PARAM *params)
 {
     EVP_PKEY *pkey = NULL;
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
-    if (context == NULL || params == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+    if (!context || !params || EVP_PKEY_fromdata_init(context) != 1 ||
         EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
         pkey = NULL;
     EVP_PKEY_CTX_free(context);
@@ -50,8 +54,7 @@ static EVP_PKEY *rsa_build(BIGNUM *n, BIGNUM *e)
 {
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     OSSL_PARAM *params = NULL;
-    if (builder != NULL && n != NULL && e != NULL &&
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+    if (builder && n && e && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1)
         params = OSSL_PARAM_BLD_to_param(builder);
     EVP_PKEY *pkey = key_build("RSA", params);
@@ -109,11 +112,19 @@ static const struct key_kind kinds[] = {
     {"OKP", "Ed25519", "EdDSA", ed25519_read},
 };
 
+/* The key stands in a certificate alone. */
+static bool is_certified(const json_t *jwk)
+{
+    return json_array_size(json_object_get(jwk, "x5c")) > 0 && !json_object_get(jwk, "n") &&
+           !json_object_get(jwk, "x");
+}
+
 static const struct key_kind *kind_find(const json_t *jwk)
 {
+    bool any_curve = is_certified(jwk) && !json_object_get(jwk, "crv");
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (member_is(jwk, "kty", kinds[i].kty) &&
-            (kinds[i].crv == NULL || member_is(jwk, "crv", kinds[i].crv)))
+            (any_curve || !kinds[i].crv || member_is(jwk, "crv", kinds[i].crv)))
             return &kinds[i];
     }
     return NULL;
@@ -123,7 +134,7 @@ static bool verify_listed(const json_t *ops)
 {
     for (size_t i = 0; i < json_array_size(ops); i++) {
         const char *op = json_string_value(json_array_get(ops, i));
-        if (op != NULL && strcmp(op, "verify") == 0)
+        if (op && strcmp(op, "verify") == 0)
             return true;
     }
     return false;
@@ -132,35 +143,81 @@ static bool verify_listed(const json_t *ops)
 static bool is_for_us(const json_t *jwk, const struct key_kind *kind)
 {
     const json_t *ops = json_object_get(jwk, "key_ops");
-    return (json_object_get(jwk, "alg") == NULL || member_is(jwk, "alg", kind->alg)) &&
-           (json_object_get(jwk, "use") == NULL || member_is(jwk, "use", "sig")) &&
-           (ops == NULL || verify_listed(ops));
+    return (!json_object_get(jwk, "alg") || member_is(jwk, "alg", kind->alg)) &&
+           (!json_object_get(jwk, "use") || member_is(jwk, "use", "sig")) && (!ops || verify_listed(ops));
+}
+
+static struct span kid_of(const json_t *jwk)
+{
+    return span_of(json_string_value(json_object_get(jwk, "kid")));
+}
+
+static int x5c_add(const json_t *jwk, struct public_keys *keys, const char **ret_problem)
+{
+    const char *text = json_string_value(json_array_get(json_object_get(jwk, "x5c"), 0));
+    bytes_auto der = BYTES_INIT;
+    if (base64_decode(span_of(text), &der) < 0) {
+        *ret_problem = "has an x5c that is no base64";
+        return -1;
+    }
+    return certificate_add(keys, bytes_span(&der), kid_of(jwk), ret_problem);
 }
 
 static int jwk_add(const json_t *jwk, struct public_keys *keys, const char **ret_problem)
 {
     const struct key_kind *kind = kind_find(jwk);
-    if (kind == NULL)
+    if (!kind)
         return 0;
-    if (json_object_get(jwk, "d") != NULL) {
+    if (json_object_get(jwk, "d")) {
         *ret_problem = "holds a private key; give the public one";
         return -1;
     }
     if (!is_for_us(jwk, kind))
         return 0;
     const json_t *kid = json_object_get(jwk, "kid");
-    EVP_PKEY *pkey = kid == NULL || json_is_string(kid) ? kind->read(jwk) : NULL;
-    if (pkey == NULL) {
+    bool named = !kid || json_is_string(kid);
+    if (named && is_certified(jwk))
+        return x5c_add(jwk, keys, ret_problem);
+    EVP_PKEY *pkey = named ? kind->read(jwk) : NULL;
+    if (!pkey) {
         *ret_problem = "has a JWK that can't be read as a key";
         return -1;
     }
-    return public_keys_add(keys, pkey, span_of(json_string_value(kid)), ret_problem);
+    return public_keys_add(keys, pkey, kid_of(jwk), ret_problem);
+}
+
+/* {"kid": "-----BEGIN CERTIFICATE-----…", …} */
+static bool is_certificate_map(const json_t *set)
+{
+    const char *kid;
+    json_t *value;
+    json_object_foreach((json_t *)set, kid, value)
+    {
+        const char *text = json_string_value(value);
+        if (!text || !strstr(text, "-----BEGIN CERTIFICATE-----"))
+            return false;
+    }
+    return json_object_size(set) > 0;
+}
+
+static int certificate_map_add(const json_t *map, struct public_keys *keys, const char **ret_problem)
+{
+    const char *kid;
+    json_t *value;
+    json_object_foreach((json_t *)map, kid, value)
+    {
+        if (pem_named_keys_read(span_of(json_string_value(value)), span_of(kid), keys, ret_problem) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int set_add(const json_t *set, struct public_keys *keys, const char **ret_problem)
 {
-    if (json_object_get(set, "kty") != NULL)
+    if (json_object_get(set, "kty"))
         return jwk_add(set, keys, ret_problem);
+    if (is_certificate_map(set))
+        return certificate_map_add(set, keys, ret_problem);
     const json_t *list = json_object_get(set, "keys");
     if (!json_is_array(list)) {
         *ret_problem = "is a JSON object without the list \"keys\"";
@@ -175,11 +232,12 @@ static int set_add(const json_t *set, struct public_keys *keys, const char **ret
 
 int jwks_read(struct span text, struct public_keys *keys, const char **ret_problem)
 {
+    text = utf8_without_mark(text);
     /* jansson 2.14 takes a raw NUL behind a number or literal. */
-    json_t *set = text.len > 0 && memchr(text.data, '\0', text.len) == NULL
+    json_t *set = text.len > 0 && !memchr(text.data, '\0', text.len)
                       ? json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL)
                       : NULL;
-    if (set == NULL) {
+    if (!set) {
         *ret_problem = "is no valid JSON";
         return -1;
     }

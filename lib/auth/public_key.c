@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "auth/public_key.h"
 
 #include "base/mem.h"
@@ -5,6 +6,7 @@
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +47,7 @@ static int pin(const EVP_PKEY *pkey, enum algorithm *ret)
 static bool is_sound(EVP_PKEY *pkey)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-    bool sound = context != NULL && EVP_PKEY_public_check(context) == 1;
+    bool sound = context && EVP_PKEY_public_check(context) == 1;
     EVP_PKEY_CTX_free(context);
     return sound;
 }
@@ -60,12 +62,12 @@ int public_keys_add(struct public_keys *keys, EVP_PKEY *pkey, struct span kid, c
         problem = "has a key other than RSA of 2048 to 8192 bits, EC P-256 and Ed25519";
     else if (!is_sound(pkey))
         problem = "has a key that is mathematically unsound";
-    if (problem != NULL) {
+    if (problem) {
         *ret_problem = problem;
         EVP_PKEY_free(pkey);
         return -1;
     }
-    key.kid = kid.data == NULL ? NULL : mem_strndup(kid.data, kid.len);
+    key.kid = !kid.data ? NULL : mem_strndup(kid.data, kid.len);
     keys->items[keys->count++] = key;
     return 0;
 }
@@ -76,7 +78,18 @@ void public_keys_finish(struct public_keys *keys)
         EVP_PKEY_free(keys->items[i].pkey);
         free(keys->items[i].kid);
     }
-    keys->count = 0;
+    keys->count = keys->outdated = 0;
+}
+
+void public_key_fingerprint(const struct public_key *key, struct bytes *out)
+{
+    unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE] = {0};
+    int len = i2d_PUBKEY(key->pkey, &der);
+    if (len > 0)
+        EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL);
+    for (size_t i = 0; i < 4; i++)
+        bytes_printf(out, "%02x", digest[i]);
+    OPENSSL_free(der);
 }
 
 /* OpenSSL wants r and s as DER. Gives the DER's length, or -1. */
@@ -89,7 +102,7 @@ static int es256_to_der(struct span signature, unsigned char der[ES256_DER_SIZE]
     BIGNUM *s = BN_bin2bn(raw + ES256_HALF, ES256_HALF, NULL);
     ECDSA_SIG *pair = ECDSA_SIG_new();
     int len = -1;
-    if (r != NULL && s != NULL && pair != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
+    if (r && s && pair && ECDSA_SIG_set0(pair, r, s) == 1) {
         r = s = NULL; /* the pair owns them now */
         len = i2d_ECDSA_SIG(pair, &der);
     }
@@ -104,7 +117,7 @@ static bool digest_verify(const struct public_key *key, struct span text, const 
 {
     const EVP_MD *digest = key->alg == ALGORITHM_EDDSA ? NULL : EVP_sha256();
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good = context != NULL && EVP_DigestVerifyInit(context, NULL, digest, NULL, key->pkey) == 1 &&
+    bool good = context && EVP_DigestVerifyInit(context, NULL, digest, NULL, key->pkey) == 1 &&
                 EVP_DigestVerify(context, signature, len, (const unsigned char *)text.data, text.len) == 1;
     EVP_MD_CTX_free(context);
     /* What is left in this thread's queue would be taken for the next caller's error. */

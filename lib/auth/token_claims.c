@@ -1,28 +1,27 @@
+/* SPDX-License-Identifier: MIT */
 #include "auth/token_claims.h"
 
-#include "base/mem.h"
+#include "auth/token_groups.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define DATE_MAX    INT64_C(253402300799) /* the end of the year 9999 */
-#define NUMBER_SIZE 24
+#define DATE_MAX INT64_C(253402300799) /* the end of the year 9999 */
 
-/* A string, or an integer as its decimal text in `number`; SPAN_NONE for anything else. */
-static struct span id_text(const json_t *value, char number[NUMBER_SIZE])
+struct span token_id_text(const json_t *value, char number[TOKEN_NUMBER_SIZE])
 {
     if (json_is_string(value))
         return (struct span){json_string_value(value), json_string_length(value)};
     if (!json_is_integer(value))
         return SPAN_NONE;
-    int len = snprintf(number, NUMBER_SIZE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    int len = snprintf(number, TOKEN_NUMBER_SIZE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     return (struct span){number, (size_t)len};
 }
 
 /* NumericDate: an integer or a real (RFC 7519, 2). 1 when there is none, -1 when it is no number. */
 static int date_read(const json_t *value, bool round_up, int64_t *ret)
 {
-    if (value == NULL)
+    if (!value)
         return 1;
     if (!json_is_number(value))
         return -1;
@@ -60,15 +59,34 @@ static enum token_result dates_read(const json_t *claims, const struct token_rul
     return TOKEN_OK;
 }
 
-/* The first claim that is there decides, also when it is wrong; null says as much as leaving it out. */
-static enum token_result user_read(const json_t *claims, struct token *token)
+const json_t *token_claim_find(const json_t *claims, struct span name)
 {
-    static const char *const names[] = {"uid", "user_id", "userId", "sub", "id"};
+    const json_t *value = json_object_getn(claims, name.data, name.len);
+    const json_t *at = claims;
+    struct span rest = name;
+    if (value || !memchr(name.data, '.', name.len))
+        return value;
+    while (rest.len > 0 && at) {
+        struct span step = span_split(&rest, '.');
+        at = json_object_getn(at, step.data, step.len);
+    }
+    return at;
+}
+
+/* The first claim that is there decides, also when it is wrong; null says as much as leaving it out. */
+static const json_t *first_claim(const json_t *claims, const struct name_list *names)
+{
     const json_t *value = NULL;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && (value == NULL || json_is_null(value)); i++)
-        value = json_object_get(claims, names[i]);
-    char number[NUMBER_SIZE];
-    struct span user = id_text(value, number);
+    for (size_t i = 0; i < names->count && (!value || json_is_null(value)); i++)
+        value = token_claim_find(claims, names->names[i]);
+    return value;
+}
+
+static enum token_result user_read(const json_t *claims, const struct name_list *names, struct token *token)
+{
+    const json_t *value = first_claim(claims, names);
+    char number[TOKEN_NUMBER_SIZE];
+    struct span user = token_id_text(value, number);
     if (!user_id_valid(user) || span_copy(user, token->user, sizeof(token->user)) < 0)
         return TOKEN_USER;
     token->user_len = user.len;
@@ -84,7 +102,7 @@ static bool role_known(const json_t *value, enum role *ret)
 static enum token_result role_read(const json_t *value, struct token *token)
 {
     token->role = ROLE_MOBILE;
-    if (value == NULL || json_is_null(value) || role_known(value, &token->role))
+    if (!value || json_is_null(value) || role_known(value, &token->role))
         return TOKEN_OK;
     for (size_t i = 0; i < json_array_size(value); i++) {
         if (role_known(json_array_get(value, i), &token->role))
@@ -95,81 +113,58 @@ static enum token_result role_read(const json_t *value, struct token *token)
 
 static void id_read(const json_t *value, struct token *token)
 {
-    char number[NUMBER_SIZE];
-    struct span id = id_text(value, number);
+    char number[TOKEN_NUMBER_SIZE];
+    struct span id = token_id_text(value, number);
     if (token_id_valid(id))
         (void)span_copy(id, token->id, sizeof(token->id));
 }
 
-/* NULL when neither claim is there. Null is no list and refused: it must not mean "everyone". */
-static const json_t *groups_claim(const json_t *claims)
+static bool is_named(const json_t *value, const struct name_list *accepted)
 {
-    const json_t *groups = json_object_get(claims, "groups");
-    return groups != NULL ? groups : json_object_get(claims, "channelIds");
+    return json_is_string(value) &&
+           name_list_has(accepted, (struct span){json_string_value(value), json_string_length(value)});
 }
 
-/* The bytes that the groups' text needs. */
-static enum token_result groups_measure(const json_t *list, size_t *ret_size)
+/* RFC 7519, 4.1.1 and 4.1.3: iss is a string, aud one or a list of them. */
+static enum token_result parties_read(const json_t *claims, const struct token_rules *rules)
 {
-    if (!json_is_array(list) || json_array_size(list) > GROUPS_MAX)
-        return TOKEN_GROUPS;
-    size_t size = 0;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        char number[NUMBER_SIZE];
-        struct span group = id_text(json_array_get(list, i), number);
-        if (!group_id_valid(group))
-            return TOKEN_GROUPS;
-        size += group.len;
-    }
-    *ret_size = size;
+    const json_t *audience = json_object_get(claims, "aud");
+    bool for_us = rules->audience.count == 0 || is_named(audience, &rules->audience);
+    for (size_t i = 0; i < json_array_size(audience) && !for_us; i++)
+        for_us = is_named(json_array_get(audience, i), &rules->audience);
+    if (!for_us)
+        return TOKEN_AUDIENCE;
+    if (rules->issuer.count > 0 && !is_named(json_object_get(claims, "iss"), &rules->issuer))
+        return TOKEN_ISSUER;
     return TOKEN_OK;
 }
 
-static bool group_listed(const struct token *token, struct span group)
+/* Groups that nobody can know are none. */
+static bool groups_known(const struct token *token)
 {
-    for (size_t i = 0; i < token->group_count; i++) {
-        if (span_equal(token->groups[i], group))
-            return true;
-    }
-    return false;
-}
-
-/* `list` has been measured: `size` bytes are enough. */
-static void groups_copy(const json_t *list, size_t size, struct token *token)
-{
-    token->has_groups = true;
-    token->groups = mem_array(json_array_size(list) + 1, sizeof(*token->groups));
-    token->text = mem_alloc(size + 1);
-    char *end = token->text;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        char number[NUMBER_SIZE];
-        struct span group = id_text(json_array_get(list, i), number);
-        if (group_listed(token, group))
-            continue;
-        memcpy(end, group.data, group.len);
-        token->groups[token->group_count++] = (struct span){end, group.len};
-        end += group.len;
-    }
+    return token->has_groups && !token->groups_problem;
 }
 
 enum token_result token_claims_read(const json_t *claims, const struct token_rules *rules, int64_t now_s,
                                     struct token *ret)
 {
     struct token token = {0};
-    size_t groups_size = 0;
-    const json_t *groups = groups_claim(claims);
-    enum token_result result = dates_read(claims, rules, now_s, &token);
+    enum token_result result = parties_read(claims, rules);
     if (result == TOKEN_OK)
-        result = user_read(claims, &token);
-    if (result == TOKEN_OK && groups != NULL)
-        result = groups_measure(groups, &groups_size);
+        result = dates_read(claims, rules, now_s, &token);
     if (result == TOKEN_OK)
-        result = role_read(json_object_get(claims, "role"), &token);
-    if (result != TOKEN_OK)
+        result = user_read(claims, &rules->user, &token);
+    if (result == TOKEN_OK)
+        result = token_groups_read(claims, &rules->groups, &token);
+    if (result == TOKEN_OK)
+        result = role_read(first_claim(claims, &rules->role), &token);
+    if (result == TOKEN_OK && rules->require_groups && token.role != ROLE_MOBILE && !groups_known(&token))
+        result = TOKEN_WITHOUT_GROUPS;
+    if (result != TOKEN_OK) {
+        token_finish(&token);
         return result;
+    }
     id_read(json_object_get(claims, "jti"), &token);
-    if (groups != NULL)
-        groups_copy(groups, groups_size, &token);
     *ret = token;
     return TOKEN_OK;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What struct token_keys is made of; for lib/auth alone. Loading and freeing are declared in auth/token.h. */
 #ifndef AUTH_TOKEN_KEYS_H
 #define AUTH_TOKEN_KEYS_H
@@ -8,7 +9,9 @@
 struct token_keys {
     char *secret; /* NULL: none; wiped when freed */
     size_t secret_len;
-    struct public_keys public_keys;
+    struct public_keys public_keys; /* of the file */
+    struct public_keys fetched;     /* of the URL */
+    bool fetches;                   /* there is a URL */
     struct token_rules rules;
 };
 

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 #include "auth/hmac.h"
-#include "auth/token.h"
+#include "auth/token_keys.h"
 
 #include <string.h>
 
@@ -19,25 +20,42 @@ static bool groups_valid(const struct token_claims *claims)
 /* An unknown role is minted: a test of the refusal needs one. */
 static bool claims_valid(const struct token_claims *claims)
 {
+    const struct span texts[] = {span_of(claims->role), claims->audience,  claims->issuer,
+                                 claims->user_name,     claims->role_name, claims->groups_name};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (!utf8_valid_plain(texts[i]))
+            return false;
+    }
     return user_id_valid(span_of(claims->user)) && groups_valid(claims) &&
-           (claims->role == NULL || utf8_valid_plain(span_of(claims->role))) &&
-           (claims->id == NULL ||
-            (utf8_valid_plain(span_of(claims->id)) && strlen(claims->id) <= TOKEN_ID_MAX));
+           (!claims->id || (utf8_valid_plain(span_of(claims->id)) && strlen(claims->id) <= TOKEN_ID_MAX));
 }
 
-static void append_text(struct bytes *b, const char *name, const char *value)
+static void append_name(struct bytes *b, struct span name)
 {
-    if (value == NULL)
-        return;
-    bytes_printf(b, ",\"%s\":", name);
-    bytes_append_json(b, span_of(value));
+    if (b->data[b->len - 1] != '{')
+        bytes_append_char(b, ',');
+    bytes_append_json(b, name);
+    bytes_append_char(b, ':');
 }
 
-static void append_date(struct bytes *b, const char *name, int64_t date_s)
+static void append_text(struct bytes *b, struct span name, struct span value)
+{
+    if (!value.data)
+        return;
+    append_name(b, name);
+    bytes_append_json(b, value);
+}
+
+static struct span name_or(struct span name, const char *usual)
+{
+    return name.data ? name : span_of(usual);
+}
+
+static void append_date(struct bytes *b, struct span name, int64_t date_s)
 {
     if (date_s == 0)
         return;
-    bytes_printf(b, ",\"%s\":", name);
+    append_name(b, name);
     bytes_append_i64(b, date_s);
 }
 
@@ -45,7 +63,8 @@ static void append_groups(struct bytes *b, const struct token_claims *claims)
 {
     if (!claims->has_groups)
         return;
-    bytes_append_text(b, ",\"groups\":[");
+    append_name(b, name_or(claims->groups_name, "groups"));
+    bytes_append_char(b, '[');
     for (size_t i = 0; i < claims->group_count; i++) {
         if (i > 0)
             bytes_append_char(b, ',');
@@ -56,25 +75,37 @@ static void append_groups(struct bytes *b, const struct token_claims *claims)
 
 static void claims_write(const struct token_claims *claims, struct bytes *out)
 {
-    bytes_append_text(out, "{\"uid\":");
-    bytes_append_json(out, span_of(claims->user));
-    append_text(out, "role", claims->role);
-    append_text(out, "jti", claims->id);
-    append_date(out, "iat", claims->issued_s);
-    append_date(out, "exp", claims->expires_s);
+    bytes_append_char(out, '{');
+    append_text(out, name_or(claims->user_name, "uid"), span_of(claims->user));
+    append_text(out, name_or(claims->role_name, "role"), span_of(claims->role));
+    append_text(out, SPAN("jti"), span_of(claims->id));
+    append_text(out, SPAN("iss"), claims->issuer);
+    append_text(out, SPAN("aud"), claims->audience);
+    append_date(out, SPAN("iat"), claims->issued_s);
+    append_date(out, SPAN("exp"), claims->expires_s);
     append_groups(out, claims);
     bytes_append_char(out, '}');
 }
 
-int token_mint(const char *secret, const struct token_claims *claims, struct bytes *out)
+static int mint(struct span secret, const struct token_claims *claims, struct bytes *out)
 {
-    if (secret == NULL || secret[0] == '\0' || !claims_valid(claims))
+    if (secret.len == 0 || !claims_valid(claims))
         return -1;
     bytes_auto payload = BYTES_INIT;
     bytes_auto text = BYTES_INIT;
     claims_write(claims, &payload);
-    if (hmac_sign(bytes_text(&payload), span_of(secret), &text) < 0 || text.len > TOKEN_SIZE_MAX)
+    if (hmac_sign(bytes_text(&payload), secret, &text) < 0 || text.len > TOKEN_SIZE_MAX)
         return -1;
     bytes_append_span(out, bytes_span(&text));
     return 0;
+}
+
+int token_mint(const char *secret, const struct token_claims *claims, struct bytes *out)
+{
+    return mint(span_of(secret), claims, out);
+}
+
+int token_mint_by(const struct token_keys *keys, const struct token_claims *claims, struct bytes *out)
+{
+    return mint((struct span){keys->secret, keys->secret_len}, claims, out);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "auth/token_text.h"
 
 #include <string.h>
@@ -14,10 +15,10 @@ static json_t *object_decode(struct span part)
     if (part.len == 0 || base64url_decode(part, &text) < 0 || text.len == 0)
         return NULL;
     /* jansson 2.14 takes a raw NUL behind a number or literal. */
-    if (memchr(text.data, '\0', text.len) != NULL)
+    if (memchr(text.data, '\0', text.len))
         return NULL;
     json_t *object = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-    if (object != NULL && !json_is_object(object)) {
+    if (object && !json_is_object(object)) {
         json_decref(object);
         return NULL;
     }
@@ -33,17 +34,17 @@ static enum token_result parts_read(struct span text, struct token_text *parsed)
     if (rest.len == 0 || base64url_decode(rest, &parsed->signature) < 0 || parsed->signature.len == 0)
         return TOKEN_MALFORMED;
     parsed->header = object_decode(header);
-    if (parsed->header == NULL)
+    if (!parsed->header)
         return TOKEN_MALFORMED;
     parsed->claims = object_decode(payload);
-    return parsed->claims == NULL ? TOKEN_MALFORMED : TOKEN_OK;
+    return !parsed->claims ? TOKEN_MALFORMED : TOKEN_OK;
 }
 
 /* Other types (a logout token, a proof of possession …) may be signed with the same key and mean something
  * else (RFC 8725, 2.8 and 3.11). */
 static bool type_fits(const json_t *type, enum algorithm alg)
 {
-    if (type == NULL)
+    if (!type)
         return true;
     if (!json_is_string(type))
         return false;
@@ -53,12 +54,12 @@ static bool type_fits(const json_t *type, enum algorithm alg)
 
 static enum token_result header_read(struct token_text *parsed)
 {
-    if (json_object_get(parsed->header, "crit") != NULL)
+    if (json_object_get(parsed->header, "crit"))
         return TOKEN_MALFORMED;
     const json_t *kid = json_object_get(parsed->header, "kid");
-    if (kid != NULL && !json_is_string(kid))
+    if (kid && !json_is_string(kid))
         return TOKEN_MALFORMED;
-    parsed->kid = kid == NULL ? SPAN_NONE : json_text(kid);
+    parsed->kid = !kid ? SPAN_NONE : json_text(kid);
     const json_t *alg = json_object_get(parsed->header, "alg");
     if (!json_is_string(alg) || algorithm_parse(json_text(alg), &parsed->alg) < 0)
         return TOKEN_ALGORITHM;

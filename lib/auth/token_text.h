@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A token's text, taken apart and checked before any library sees it (RFC 7515, 3.1 and 5.2). Nothing in it
  * is proven yet: who uses `claims` checks the signature first. */
 #ifndef AUTH_TOKEN_TEXT_H

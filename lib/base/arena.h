@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory of many small pieces that go together: a piece costs an addition, and all are freed at once. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

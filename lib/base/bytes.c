@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
 
 #include "base/mem.h"
@@ -54,7 +55,6 @@ struct span span_split(struct span *rest, char separator)
 {
     struct span head = *rest;
     const char *at = head.len ? memchr(head.data, separator, head.len) : NULL;
-
     if (!at) {
         rest->data = head.len ? head.data + head.len : head.data;
         rest->len = 0;
@@ -70,7 +70,6 @@ int span_to_u64(struct span text, uint64_t max, uint64_t *ret)
 {
     bool may_overflow = text.len > 19; /* the digits of UINT64_MAX, less one */
     uint64_t value = 0;
-
     if (!text.len)
         return -1;
     for (size_t i = 0; i < text.len; i++) {
@@ -110,7 +109,6 @@ void bytes_reset(struct bytes *b)
 static size_t grown_cap(const struct bytes *b, size_t needed)
 {
     size_t doubled = b->cap > SIZE_MAX / 2 ? SIZE_MAX : b->cap * 2;
-
     if (doubled < BYTES_MIN_CAP)
         doubled = BYTES_MIN_CAP;
     return needed > doubled ? needed : doubled;
@@ -151,7 +149,6 @@ void bytes_append_u64(struct bytes *b, uint64_t value)
 {
     char digits[20];
     size_t at = sizeof(digits);
-
     do
         digits[--at] = (char)('0' + value % 10);
     while (value /= 10);

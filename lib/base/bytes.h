@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bytes: a borrowed view (span) and a buffer that grows (bytes).
  *
  * A span never owns. A buffer owns its memory until bytes_finish. Growing never fails (see mem.h); who
@@ -77,11 +78,17 @@ bool utf8_valid(struct span text);
 /* utf8_valid and no control characters: nothing below 0x20, no 0x7f, no U+0080–U+009F. */
 bool utf8_valid_plain(struct span text);
 
+/* Behind a byte order mark at the front (U+FEFF, which some writers of JSON and of text files put there). */
+struct span utf8_without_mark(struct span text);
+
 /* base64url without padding (RFC 4648, 5). Both append. Decode: 0, or -1 for a wrong
  * character, length or non-zero spare bits; out is as before then. */
 int base64url_decode(struct span text, struct bytes *out);
 void base64url_encode(struct span data, struct bytes *out);
 /* Standard base64 with padding, for Sec-WebSocket-Accept. */
 void base64_encode(struct span data, struct bytes *out);
+/* Base64 as people and tools write it: either alphabet (not both), with padding or without, blanks and line
+ * ends anywhere. Appends: 0, or -1 as base64url_decode. */
+int base64_decode(struct span text, struct bytes *out);
 
 #endif

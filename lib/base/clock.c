@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 
 #include <time.h>
@@ -5,7 +6,6 @@
 static int64_t clock_us(clockid_t id)
 {
     struct timespec now;
-
     clock_gettime(id, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Time, asked for in one place: everything else takes it as an argument. Milliseconds in int64_t. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
 
 #include <string.h>
@@ -23,7 +24,6 @@ size_t utf8_next(struct span text, uint32_t *ret)
     const unsigned char *at = (const unsigned char *)text.data;
     size_t len = text.len ? utf8_shape(at[0], &low, &high) : 0;
     uint32_t value;
-
     if (!len || len > text.len)
         return 0;
     if (len > 1 && (at[1] < low || at[1] > high))
@@ -71,6 +71,15 @@ bool utf8_valid(struct span text)
     return utf8_all(text, false);
 }
 
+struct span utf8_without_mark(struct span text)
+{
+    const struct span mark = SPAN("\xef\xbb\xbf");
+
+    if (text.len < mark.len || memcmp(text.data, mark.data, mark.len) != 0)
+        return text;
+    return (struct span){text.data + mark.len, text.len - mark.len};
+}
+
 bool utf8_valid_plain(struct span text)
 {
     return utf8_all(text, true);
@@ -79,7 +88,6 @@ bool utf8_valid_plain(struct span text)
 static void append_json_escape(struct bytes *b, unsigned char c)
 {
     static const char letters[] = "btn.fr"; /* of 0x08 to 0x0d; 0x0b has none */
-
     if (c == '"' || c == '\\')
         bytes_printf(b, "\\%c", c);
     else if (c >= 0x08 && c <= 0x0d && c != 0x0b)
@@ -92,7 +100,6 @@ static void append_json_escape(struct bytes *b, unsigned char c)
 static size_t json_run(struct span text)
 {
     size_t run = 0;
-
     while (run < text.len) {
         uint32_t c;
         size_t len = next((struct span){text.data + run, text.len - run}, &c);
@@ -141,7 +148,6 @@ int base64url_decode(struct span text, struct bytes *out)
     size_t start = out->len;
     uint32_t group = 0;
     unsigned bits = 0;
-
     if (text.len % 4 == 1)
         return -1;
     bytes_reserve(out, text.len / 4 * 3 + 3);
@@ -167,12 +173,44 @@ int base64url_decode(struct span text, struct bytes *out)
     return 0;
 }
 
+/* Without blanks and padding, in the alphabet of base64url: 0, or -1 when both alphabets occur, or padding
+ * within or of a wrong length. */
+static int base64_tidy(struct span text, struct bytes *out)
+{
+    size_t padding = 0;
+    bool url = false, standard = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
+            continue;
+        if (c != '=' && padding)
+            return -1;
+        url |= c == '-' || c == '_';
+        standard |= c == '+' || c == '/';
+        if (c == '=')
+            padding++;
+        else
+            bytes_append_char(out, c == '+' ? '-' : c == '/' ? '_' : c);
+    }
+    return (url && standard) || (padding && (padding > 2 || (out->len + padding) % 4)) ? -1 : 0;
+}
+
+int base64_decode(struct span text, struct bytes *out)
+{
+    bytes_auto tidy = BYTES_INIT;
+    int result = base64_tidy(text, &tidy) < 0 ? -1 : base64url_decode(bytes_span(&tidy), out);
+
+    if (tidy.data)
+        explicit_bzero(tidy.data, tidy.len); /* it may be a secret */
+    return result;
+}
+
 /* 1 to 3 bytes become 2 to 4 digits. */
 static size_t base64_group(const char *data, size_t len, const char *digits, char *out)
 {
     const unsigned char *in = (const unsigned char *)data;
     uint32_t group = (uint32_t)in[0] << 16;
-
     if (len > 1)
         group |= (uint32_t)in[1] << 8;
     if (len > 2)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An intrusive doubly linked list: the links stand inside the objects, so nothing is allocated and removal is
  * O(1). */
 #ifndef BASE_LIST_H

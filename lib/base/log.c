@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
 #include "base/clock.h"
@@ -47,7 +48,6 @@ void log_init(const char *program, enum log_level level)
 static int open_again(int fd)
 {
     char path[32];
-
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
@@ -56,7 +56,6 @@ void log_set_fd(int fd)
 {
     struct stat st = {0};
     int again = -1;
-
     if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
         again = open_again(fd);
     if (sink.own)
@@ -80,6 +79,11 @@ enum log_level log_level(void)
 bool log_enabled(enum log_level level)
 {
     return level <= log_level();
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
 }
 
 int log_level_parse(struct span text, enum log_level *ret)
@@ -111,7 +115,6 @@ static bool put(struct line *line, const char *text, size_t len)
 static void put_tail(struct line *line, const char *text)
 {
     size_t len = strlen(text);
-
     memcpy(line->data + line->len, text, len);
     line->len += len;
 }
@@ -143,7 +146,6 @@ static bool put_escape(struct line *line, uint32_t c)
 {
     char text[8];
     int len;
-
     if (c == '"' || c == '\\')
         len = snprintf(text, sizeof(text), "\\%c", (int)c);
     else if (c == '\n' || c == '\r' || c == '\t')
@@ -159,7 +161,6 @@ static size_t put_char(struct line *line, struct span text)
     uint32_t c;
     size_t len = utf8_next(text, &c);
     char hex[5];
-
     if (!len) {
         snprintf(hex, sizeof(hex), "\\x%02x", (unsigned char)text.data[0]);
         return put(line, hex, 4) ? 1 : 0;
@@ -173,7 +174,6 @@ static size_t put_char(struct line *line, struct span text)
 static struct span cut(struct span value)
 {
     size_t len = VALUE_MAX;
-
     if (value.len <= VALUE_MAX)
         return value;
     while (len > VALUE_MAX - 3 && ((unsigned char)value.data[len] & 0xc0) == 0x80)
@@ -185,7 +185,6 @@ static void put_value(struct line *line, struct span value)
 {
     struct span rest = cut(value);
     bool whole = rest.len == value.len;
-
     if (whole && !needs_quotes(value) && put(line, value.data, value.len))
         return;
     put_tail(line, "\"");
@@ -205,7 +204,6 @@ static bool put_field(struct line *line, const struct log_field *field)
 {
     size_t start = line->len;
     char number[24];
-
     if (!put(line, " ", 1) || !put(line, field->key, strlen(field->key)) || !put(line, "=", 1)) {
         line->len = start;
         return false;
@@ -226,7 +224,6 @@ static void put_head(struct line *line, enum log_level level, const char *event)
     struct tm utc;
     char head[256];
     int len;
-
     gmtime_r(&seconds, &utc);
     len = snprintf(head, sizeof(head), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s %s %s", utc.tm_year + 1900,
                    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(now_ms % 1000),
@@ -238,7 +235,6 @@ static void put_head(struct line *line, enum log_level level, const char *event)
 static ssize_t take(const char *data, size_t len)
 {
     struct pollfd ready = {.fd = sink.fd, .events = POLLOUT};
-
     if (sink.socket)
         return send(sink.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (!sink.own && (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT)))
@@ -249,7 +245,6 @@ static ssize_t take(const char *data, size_t len)
 static bool send_line(const struct line *line)
 {
     ssize_t taken = -1;
-
     pthread_mutex_lock(&write_lock);
     if (sink.torn)
         sink.torn = take("\n", 1) != 1;
@@ -264,7 +259,6 @@ static bool send_line(const struct line *line)
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
 {
     struct line line;
-
     line.len = 0;
     put_head(&line, level, event);
     for (size_t i = 0; i < count && put_field(&line, &fields[i]); i++)

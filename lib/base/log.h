@@ -1,4 +1,5 @@
-/* The log: one line an event to stderr, logfmt (contract section 7):
+/* SPDX-License-Identifier: MIT */
+/* The log: one line an event to stderr, logfmt (the manual pages):
  *     2026-01-31T12:00:00.123Z info presence-ws client_connected user=user123 role=mobile
  *
  * The event's name is stable. Values with spaces, quotes, '=', backslashes or control characters are quoted
@@ -19,6 +20,7 @@ void log_set_fd(int fd);
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 bool log_enabled(enum log_level level);
+const char *log_level_name(enum log_level level);
 /* "error", "warn", "info", "debug": 0, else -1. */
 int log_level_parse(struct span text, enum log_level *ret);
 /* Lines dropped since the start because stderr was full. */

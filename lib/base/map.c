@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/map.h"
 
 #include "base/mem.h"
@@ -19,7 +20,6 @@ __attribute__((constructor)) static void choose_hash_key(void)
 void map_set_hash_key(uint64_t seed)
 {
     struct rng rng;
-
     rng_init(&rng, seed);
     hash_key[0] = rng_next(&rng);
     hash_key[1] = rng_next(&rng);
@@ -89,7 +89,6 @@ static size_t home_of(const struct map *m, struct span key)
 static size_t find_slot(const struct map *m, struct span key)
 {
     size_t at = home_of(m, key);
-
     while (m->slots[at] && !span_equal(m->key_of(m->slots[at]), key))
         at = (at + 1) & (m->capacity - 1);
     return at;
@@ -99,7 +98,6 @@ static void resize(struct map *m, size_t capacity)
 {
     void **old = m->slots;
     size_t old_capacity = m->capacity;
-
     m->slots = mem_array(capacity, sizeof(*m->slots));
     memset(m->slots, 0, capacity * sizeof(*m->slots));
     m->capacity = capacity;
@@ -129,7 +127,6 @@ void *map_put(struct map *m, void *object)
 {
     void *before;
     size_t at;
-
     if (m->count >= m->capacity / 4 * 3)
         resize(m, m->capacity ? m->capacity * 2 : MAP_MIN_CAPACITY);
     at = find_slot(m, m->key_of(object));
@@ -143,7 +140,6 @@ void *map_put(struct map *m, void *object)
 static void close_hole(struct map *m, size_t hole)
 {
     size_t mask = m->capacity - 1;
-
     for (size_t at = (hole + 1) & mask; m->slots[at]; at = (at + 1) & mask) {
         size_t home = home_of(m, m->key_of(m->slots[at]));
 
@@ -159,7 +155,6 @@ void *map_remove(struct map *m, struct span key)
 {
     size_t at;
     void *object;
-
     if (!m->capacity)
         return NULL;
     at = find_slot(m, key);

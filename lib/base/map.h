@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hash map from byte strings to the caller's objects.
  *
  * The map stores pointers only: the key stands inside the object, and `key_of` finds it. SipHash-1-3 under a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
 #include <stdint.h>
@@ -19,7 +20,6 @@ static void out_of_memory(void)
 void *mem_alloc(size_t size)
 {
     void *ptr = malloc(size ? size : 1);
-
     if (!ptr)
         out_of_memory();
     return ptr;
@@ -28,7 +28,6 @@ void *mem_alloc(size_t size)
 void *mem_zalloc(size_t size)
 {
     void *ptr = calloc(1, size ? size : 1);
-
     if (!ptr)
         out_of_memory();
     return ptr;
@@ -37,7 +36,6 @@ void *mem_zalloc(size_t size)
 void *mem_realloc(void *ptr, size_t size)
 {
     void *moved = realloc(ptr, size ? size : 1);
-
     if (!moved)
         out_of_memory();
     return moved;
@@ -58,7 +56,6 @@ char *mem_strdup(const char *text)
 char *mem_strndup(const char *data, size_t len)
 {
     char *copy;
-
     if (len == SIZE_MAX)
         out_of_memory();
     copy = mem_alloc(len + 1);

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that is there or the process ends.
  *
  * Every allocation a peer can cause is bounded by a check before it, so running out means that the machine is
- * out of memory: the process says so on stderr and exits with 70 (contract section 1). No caller checks for
+ * out of memory: the process says so on stderr and exits with 70 (the manual pages). No caller checks for
  * NULL. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H

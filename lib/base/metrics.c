@@ -1,7 +1,13 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/metrics.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+const int64_t metric_latency_bounds[] = {1000,     2500,     5000,     10000,   25000,   50000,
+                                         100000,   250000,   500000,   1000000, 2500000, 5000000,
+                                         10000000, 30000000, 60000000, 0};
+const int64_t metric_turn_bounds[] = {1000, 2000, 5000, 10000, 20000, 50000, 100000, 500000, 1000000, 0};
 
 void metric_add(struct metric *m, uint64_t n)
 {
@@ -16,7 +22,6 @@ void metric_set(struct metric *m, int64_t value)
 static size_t bound_count(const struct metric *m)
 {
     size_t n = 0;
-
     while (n < METRIC_BUCKETS && m->bounds_us[n])
         n++;
     return n;
@@ -30,7 +35,6 @@ static uint64_t load(const uint64_t *value)
 uint64_t metric_value(const struct metric *m)
 {
     uint64_t count = 0;
-
     if (m->kind != METRIC_HISTOGRAM)
         return load(&m->value);
     for (size_t i = 0; i <= METRIC_BUCKETS; i++)
@@ -41,7 +45,6 @@ uint64_t metric_value(const struct metric *m)
 void metric_observe_us(struct metric *m, int64_t us)
 {
     size_t bounds = bound_count(m), at = 0;
-
     if (us < 0)
         us = 0;
     while (at < bounds && us > m->bounds_us[at])
@@ -55,7 +58,6 @@ static void append_seconds(struct bytes *out, uint64_t us)
 {
     uint64_t fraction = us % 1000000;
     int digits = 6;
-
     bytes_append_u64(out, us / 1000000);
     if (!fraction)
         return;
@@ -76,7 +78,6 @@ static void append_help(struct bytes *out, const char *help)
 static void append_heading(struct bytes *out, const struct metric *m)
 {
     static const char *const kinds[] = {"counter", "gauge", "histogram"};
-
     bytes_printf(out, "# HELP %s ", m->name);
     append_help(out, m->help);
     bytes_printf(out, "\n# TYPE %s %s\n", m->name, kinds[m->kind]);
@@ -104,7 +105,6 @@ static void append_histogram(struct bytes *out, const struct metric *m)
 {
     size_t bounds = bound_count(m);
     uint64_t count = 0;
-
     for (size_t i = 0; i <= bounds; i++) {
         count += load(&m->buckets[i]);
         append_bucket(out, m, i < bounds ? m->bounds_us[i] : 0, count);
@@ -126,12 +126,12 @@ static void append_value(struct bytes *out, const struct metric *m)
     bytes_append_char(out, '\n');
 }
 
-void metrics_write(struct metric *const *list, size_t count, struct bytes *out)
+void metrics_write(const struct metric *metrics, size_t count, struct bytes *out)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct metric *m = list[i];
+        const struct metric *m = &metrics[i];
 
-        if (!i || strcmp(m->name, list[i - 1]->name))
+        if (!i || strcmp(m->name, m[-1].name))
             append_heading(out, m);
         if (m->kind == METRIC_HISTOGRAM)
             append_histogram(out, m);

@@ -1,22 +1,14 @@
-#include "base/program_inner.h"
+/* SPDX-License-Identifier: MIT */
+#include "base/program.h"
 
 #include "base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define COMPLETIONS "--completions"
 #define HELP_COLUMN 32
-
-static const struct setting everywhere_rows[] = {
-    {.flag = "completions",
-     .type = SETTING_CHOICE,
-     .choices = "bash|zsh|fish",
-     .help = "print a completion script for a shell"},
-};
-
-const struct setting_table program_everywhere = {.rows = everywhere_rows, .count = 1};
 
 const struct command_info *program_command(const struct program_info *p, const char *name)
 {
@@ -29,18 +21,11 @@ const struct command_info *program_command(const struct program_info *p, const c
 static void append_command(const struct command_info *command, struct bytes *out)
 {
     size_t start = out->len;
-
     bytes_printf(out, "  %s %s", command->name, command->arguments);
     do
         bytes_append_char(out, ' ');
     while (out->len - start < HELP_COLUMN);
     bytes_printf(out, "%s\n", command->help);
-}
-
-static void append_everywhere(struct bytes *out)
-{
-    settings_help(&settings_everywhere, 1, out);
-    settings_help_rows(&program_everywhere, out);
 }
 
 void program_help(const struct program_info *p, struct bytes *out)
@@ -52,7 +37,7 @@ void program_help(const struct program_info *p, struct bytes *out)
     for (size_t i = 0; i < p->command_count; i++)
         append_command(&p->commands[i], out);
     settings_help(p->tables, p->table_count, out);
-    append_everywhere(out);
+    settings_help(&settings_everywhere, 1, out);
 }
 
 void program_command_help(const struct program_info *p, const struct command_info *command, struct bytes *out)
@@ -61,40 +46,12 @@ void program_command_help(const struct program_info *p, const struct command_inf
                  command->help);
     settings_help(command->tables, command->table_count, out);
     settings_help(p->tables, p->table_count, out);
-    append_everywhere(out);
-}
-
-int program_completion(const struct program_info *p, const char *shell, struct bytes *out)
-{
-    if (!strcmp(shell, "bash"))
-        completion_bash(p, out);
-    else if (!strcmp(shell, "zsh"))
-        completion_zsh(p, out);
-    else if (!strcmp(shell, "fish"))
-        completion_fish(p, out);
-    else
-        return -1;
-    return 0;
-}
-
-/* What --completions names; NULL without the flag, "" without a value. */
-static const char *completions_wanted(int argc, char **argv)
-{
-    size_t len = strlen(COMPLETIONS);
-
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-        if (!strcmp(argv[i], COMPLETIONS))
-            return i + 1 < argc ? argv[i + 1] : "";
-        if (!strncmp(argv[i], COMPLETIONS "=", len + 1))
-            return argv[i] + len + 1;
-    }
-    return NULL;
+    settings_help(&settings_everywhere, 1, out);
 }
 
 static int say(struct bytes *text)
 {
     bool said = fwrite(text->data, 1, text->len, stdout) == text->len && !fflush(stdout);
-
     return said ? EXIT_YES : EXIT_INTERNAL;
 }
 
@@ -110,18 +67,8 @@ static int complain(const struct program_info *p, enum exit_code code, const cha
 static int complain_of(const struct program_info *p, const char *what, const char *word)
 {
     struct settings_error error;
-
     settings_fail(&error, "%s '%.100s'", what, word);
     return complain(p, EXIT_USAGE, error.text);
-}
-
-static int answer_completions(const struct program_info *p, const char *shell)
-{
-    bytes_auto out = BYTES_INIT;
-
-    if (program_completion(p, shell, &out))
-        return complain(p, EXIT_USAGE, COMPLETIONS ": must be bash, zsh or fish");
-    return say(&out);
 }
 
 static int answer_help(const struct program_info *p, const struct command_info *command)
@@ -161,29 +108,86 @@ static void add_tables(struct all_tables *all, const struct setting_table *table
 static struct all_tables join_tables(const struct program_info *p, const struct command_info *command)
 {
     struct all_tables all = {NULL, 0};
-
     add_tables(&all, p->tables, p->table_count);
     if (command)
         add_tables(&all, command->tables, command->table_count);
     return all;
 }
 
-static int go_on(const struct program_info *p, const struct command_info *command, int argc, char **argv)
+/* Counts the words of `arguments`: [GROUP] may be missing, and USER... stands for any number. */
+static bool command_takes(const struct command_info *command, size_t count)
 {
+    struct span rest = span_of(command->arguments);
+    size_t least = 0, most = 0;
+    while (rest.len) {
+        struct span word = span_split(&rest, ' ');
+
+        if (!word.len)
+            continue;
+        least += word.data[0] != '[';
+        most = memmem(word.data, word.len, "...", 3) ? SIZE_MAX : most + 1;
+    }
+    return count >= least && count <= most;
+}
+
+/* What is no flag: 0, or the exit code. Without a command the settings alone may be checked. */
+static int check_arguments(const struct program_info *p, const struct command_info *command, bool checks,
+                           int argc, char **argv)
+{
+    struct settings_error error;
     if (p->commands && !command)
-        return complain(p, EXIT_USAGE, "a command is missing");
+        return checks ? 0 : complain(p, EXIT_USAGE, "a command is missing");
     if (!p->commands && argc > 1)
         return complain_of(p, "unexpected argument", argv[1]);
-    return -1;
+    if (!command || command_takes(command, (size_t)argc - 2))
+        return 0;
+    settings_fail(&error, "%s takes %s", command->name,
+                  *command->arguments ? command->arguments : "no arguments");
+    return complain(p, EXIT_USAGE, error.text);
+}
+
+void program_log_warnings(const struct settings_report *report)
+{
+    for (size_t i = 0; i < report->warning_count; i++)
+        log_warn(report->warnings[i].event, LOG_T("hint", report->warnings[i].text));
+}
+
+static void print_warnings(const struct program_info *p, const struct settings_report *report)
+{
+    for (size_t i = 0; i < report->warning_count; i++)
+        fprintf(stderr, "%s: warning: %s\n", p->name, report->warnings[i].text);
+}
+
+/* The settings are good. */
+static int go_on(const struct program_info *p, const struct all_tables *all, bool checks, const void *config,
+                 struct settings_report *report)
+{
+    bytes_auto shown = BYTES_INIT;
+
+    settings_doubt_environment((const char *const *)environ, report);
+    if (p->warn)
+        p->warn(config, report);
+    if (p->log_level && !checks) {
+        log_init(p->name, p->log_level(config));
+        program_log_warnings(report);
+    } else {
+        print_warnings(p, report);
+    }
+    if (!checks)
+        return -1;
+    settings_show(all->tables, all->count, config, report, &shown);
+    return say(&shown);
 }
 
 static int load(const struct program_info *p, const struct command_info *command,
                 const struct all_tables *all, int *argc, char **argv, void *config,
-                int (*check)(void *config, struct settings_error *error))
+                int (*check)(void *config, struct settings_error *error), struct settings_report *report)
 {
     struct settings_error error = {{0}};
-    enum settings_outcome outcome = settings_load(all->tables, all->count, argc, argv, config, &error, NULL);
-    bytes_auto shown = BYTES_INIT;
+    enum settings_outcome outcome =
+        settings_load_report(all->tables, all->count, argc, argv, config, &error, NULL, report);
+    bool checks = outcome == SETTINGS_CHECK;
+    int code;
 
     if (outcome == SETTINGS_HELP)
         return answer_help(p, command);
@@ -193,10 +197,8 @@ static int load(const struct program_info *p, const struct command_info *command
         return complain(p, EXIT_USAGE, error.text);
     if (outcome == SETTINGS_BAD || (check && check(config, &error)))
         return complain(p, EXIT_CONFIG, error.text);
-    if (outcome == SETTINGS_OK)
-        return go_on(p, command, *argc, argv);
-    settings_show(all->tables, all->count, config, &shown);
-    return say(&shown);
+    code = check_arguments(p, command, checks, *argc, argv);
+    return code ? code : go_on(p, all, checks, config, report);
 }
 
 /* The word that names the command. The flags of all commands count for where it stands, so that it may stand
@@ -205,7 +207,6 @@ static const char *command_word(const struct program_info *p, int argc, char **a
 {
     struct all_tables all = join_tables(p, NULL);
     const char *word;
-
     for (size_t i = 0; i < p->command_count; i++)
         add_tables(&all, p->commands[i].tables, p->commands[i].table_count);
     word = p->commands ? settings_first_plain(all.tables, all.count, argc, argv) : NULL;
@@ -216,18 +217,16 @@ static const char *command_word(const struct program_info *p, int argc, char **a
 int program_start(const struct program_info *p, int *argc, char **argv, void *config,
                   int (*check)(void *config, struct settings_error *error))
 {
-    const char *shell = completions_wanted(*argc, argv);
     const char *name = command_word(p, *argc, argv);
     const struct command_info *command = program_command(p, name);
+    struct settings_report report = {0};
     struct all_tables all;
     int code;
-
-    if (shell)
-        return answer_completions(p, shell);
     if (name && !command)
         return complain_of(p, "unknown command", name);
     all = join_tables(p, command);
-    code = load(p, command, &all, argc, argv, config, check);
+    code = load(p, command, &all, argc, argv, config, check, &report);
+    settings_report_finish(&report);
     if (code >= 0)
         settings_finish(all.tables, all.count, config);
     free(all.tables);
@@ -237,7 +236,6 @@ int program_start(const struct program_info *p, int *argc, char **argv, void *co
 void program_finish(const struct program_info *p, const char *command, void *config)
 {
     const struct command_info *info = program_command(p, command);
-
     settings_finish(p->tables, p->table_count, config);
     if (info)
         settings_finish(info->tables, info->table_count, config);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/random.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 void random_bytes(void *out, size_t len)
 {
     char *at = out;
-
     while (len) {
         ssize_t got = getrandom(at, len, 0);
 
@@ -29,7 +29,6 @@ void random_bytes(void *out, size_t len)
 uint64_t random_u64(void)
 {
     uint64_t value;
-
     random_bytes(&value, sizeof(value));
     return value;
 }
@@ -37,7 +36,6 @@ uint64_t random_u64(void)
 void random_hex(char *out, size_t len)
 {
     static const char digits[] = "0123456789abcdef";
-
     random_bytes(out, len);
     for (size_t i = 0; i < len; i++)
         out[i] = digits[out[i] & 15];

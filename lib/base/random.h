@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random numbers: a seeded generator that repeats itself, and the kernel's for identifiers and hash keys. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H

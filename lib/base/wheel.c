@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/wheel.h"
 
 #define LEVEL_BITS 6
@@ -34,7 +35,6 @@ static struct list *list_at(struct wheel *w, struct place p)
 static void note_occupied(struct wheel *w, struct place p)
 {
     uint64_t bit = 1ull << p.slot;
-
     if (p.level == PARKED)
         return;
     if (list_empty(list_at(w, p)))
@@ -46,7 +46,6 @@ static void note_occupied(struct wheel *w, struct place p)
 static void insert(struct wheel *w, struct wheel_timer *t)
 {
     struct place p = place_of(w, t->due_ms);
-
     list_append(list_at(w, p), &t->link);
     note_occupied(w, p);
 }
@@ -73,7 +72,6 @@ static int64_t next_place(const struct wheel *w, struct place *ret)
 static void spread(struct wheel *w, struct place p, struct list *due)
 {
     struct list batch;
-
     list_init(&batch);
     list_take(&batch, list_at(w, p));
     note_occupied(w, p);
@@ -127,7 +125,6 @@ void wheel_advance(struct wheel *w, int64_t now_ms)
     struct list due;
     struct place p;
     int64_t at;
-
     list_init(&due);
     now_ms = now_ms > w->now_ms ? now_ms : w->now_ms;
     while ((at = next_place(w, &p)) <= now_ms && at != INT64_MAX) {
@@ -148,6 +145,5 @@ int64_t wheel_next_ms(const struct wheel *w)
 {
     struct place p;
     int64_t at = next_place(w, &p);
-
     return at > w->now_ms ? at : w->now_ms;
 }

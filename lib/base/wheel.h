@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hierarchical timer wheel with a resolution of one millisecond: O(1) to start and stop, whatever the
  * number.
  *

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/listener.h"
 
 #include "base/bytes.h"
+#include "base/log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -84,7 +86,6 @@ static bool address_loopback(const union address *a)
 static void address_name(const union address *a, char *out, size_t size)
 {
     char host[INET6_ADDRSTRLEN];
-
     if (a->any.sa_family == AF_INET)
         snprintf(out, size, "%s:%u", inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof(host)),
                  address_port(a));
@@ -99,7 +100,6 @@ static void address_name(const union address *a, char *out, size_t size)
 static int add(const struct opening *o, int fd, const union address *a, bool inherited)
 {
     struct listen_set *set = o->set;
-
     if (set->count == LISTEN_MAX) {
         if (fd >= 0)
             close(fd);
@@ -117,7 +117,6 @@ static int add(const struct opening *o, int fd, const union address *a, bool inh
 static int parse_port(struct span text, uint16_t *ret)
 {
     uint64_t port;
-
     if (span_to_u64(text, 65535, &port))
         return -1;
     *ret = (uint16_t)port;
@@ -143,7 +142,6 @@ static void set_v6(union address *a, const struct in6_addr *host, uint16_t port)
 static int parse_unix(const struct opening *o, struct span path, struct item *item)
 {
     union address *a = &item->addresses[0];
-
     memset(a, 0, sizeof(*a));
     a->un.sun_family = AF_UNIX;
     if (path.len == 0)
@@ -160,7 +158,6 @@ static int parse_host(const struct opening *o, struct span host, uint16_t port, 
     char text[INET6_ADDRSTRLEN + 2];
     struct in6_addr v6;
     struct in_addr v4;
-
     item->kind = ITEM_PAIR;
     if (host.len == 0 || span_equal_nocase(host, SPAN("localhost"))) {
         set_v4(&item->addresses[0], INADDR_LOOPBACK, port);
@@ -193,7 +190,6 @@ static int parse_item(const struct opening *o, struct span text, struct item *it
 {
     struct span host = SPAN_NONE, port_text = text;
     uint16_t port;
-
     if (span_copy(text, item->text, sizeof(item->text)) || text.len == 0)
         return fail(o, "an empty or overlong listen address");
     if (span_equal(text, SPAN("systemd"))) {
@@ -221,7 +217,6 @@ static int clear_stale(const struct opening *o, const union address *a, const ch
 {
     struct stat st;
     int fd, rc, saved;
-
     if (lstat(a->un.sun_path, &st))
         return errno == ENOENT ? 0 : fail(o, "%s: %s", name, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
@@ -249,7 +244,6 @@ static int bind_failed(const struct opening *o, const union address *a, const ch
 static void prepare_socket(const struct opening *o, int fd, const union address *a)
 {
     static const int on = 1;
-
     if (a->any.sa_family == AF_UNIX) {
         /* The mode a bound file gets is the descriptor's: no moment with a wider one. */
         fchmod(fd, 0660);
@@ -262,69 +256,86 @@ static void prepare_socket(const struct opening *o, int fd, const union address 
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 }
 
-/* 0, -1 with the error filled, or -2 when the machine lacks the family or address. */
-static int open_address(const struct opening *o, const union address *wanted)
+enum opened { OPENED, REFUSED, LACKING };
+
+/* REFUSED, LACKING (the machine has no such family or address): the error is filled. */
+static enum opened open_address(const struct opening *o, const union address *wanted)
 {
     union address bound = *wanted;
     socklen_t len = sizeof(bound);
     char name[128];
-    int fd, rc;
-
+    enum opened failure;
+    int fd;
     address_name(wanted, name, sizeof(name));
     if (wanted->any.sa_family == AF_UNIX && clear_stale(o, wanted, name))
-        return -1;
+        return REFUSED;
     fd = socket(wanted->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
+        failure = errno == EAFNOSUPPORT ? LACKING : REFUSED;
         fail(o, "can't listen on %s: %s", name, strerror(errno));
-        return errno == EAFNOSUPPORT ? -2 : -1;
+        return failure;
     }
     prepare_socket(o, fd, wanted);
     if (bind(fd, &wanted->any, address_length(wanted)) || listen(fd, BACKLOG)) {
-        rc = errno == EADDRNOTAVAIL ? -2 : -1;
+        failure = errno == EADDRNOTAVAIL ? LACKING : REFUSED;
         bind_failed(o, wanted, name);
         close(fd);
-        return rc;
+        return failure;
     }
     if (wanted->any.sa_family == AF_UNIX)
         chmod(wanted->un.sun_path, 0660);
     else
         getsockname(fd, &bound.any, &len);
-    return add(o, fd, &bound, false);
+    return add(o, fd, &bound, false) ? REFUSED : OPENED;
 }
 
 static uint16_t last_port(const struct listen_set *set)
 {
     union address a;
     socklen_t len = sizeof(a);
-
     return getsockname(set->fds[set->count - 1], &a.any, &len) ? 0 : address_port(&a);
 }
 
 /* Port 0: the second family takes the port the kernel gave to the first, if it is free there. */
+static enum opened open_second(const struct opening *o, union address *second, bool any_port)
+{
+    enum opened opened;
+    if (any_port)
+        address_set_port(second, last_port(o->set));
+    opened = open_address(o, second);
+    if (opened != REFUSED || !any_port || o->set->count == LISTEN_MAX)
+        return opened;
+    address_set_port(second, 0);
+    return open_address(o, second);
+}
+
+static void warn_lacking(const struct opening *o, const union address *a)
+{
+    char name[128];
+    address_name(a, name, sizeof(name));
+    log_warn("listen_partial", LOG_T("address", name), LOG_T("error", o->error));
+}
+
+/* One family is enough for a name that stands for both: a machine may lack the other, as containers often do.
+ */
 static int open_pair(const struct opening *o, struct item *item)
 {
     bool any_port = address_port(&item->addresses[0]) == 0;
-    int first = open_address(o, &item->addresses[0]), second;
-
-    if (first == -1)
+    enum opened first = open_address(o, &item->addresses[0]), second;
+    if (first == REFUSED)
         return -1;
-    if (any_port && first == 0)
-        address_set_port(&item->addresses[1], last_port(o->set));
-    second = open_address(o, &item->addresses[1]);
-    if (second == -1 && any_port && first == 0 && o->set->count < LISTEN_MAX) {
-        address_set_port(&item->addresses[1], 0);
-        second = open_address(o, &item->addresses[1]);
-    }
-    if (second == -1)
+    second = open_second(o, &item->addresses[1], any_port && first == OPENED);
+    if (second == REFUSED || (first == LACKING && second == LACKING))
         return -1;
-    return first == 0 || second == 0 ? 0 : -1;
+    if (first == LACKING || second == LACKING)
+        warn_lacking(o, &item->addresses[first == LACKING ? 0 : 1]);
+    return 0;
 }
 
 static size_t systemd_count(void)
 {
     const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
     uint64_t number;
-
     if (!pid || !fds || span_to_u64(span_of(pid), INT32_MAX, &number) || (pid_t)number != getpid())
         return 0;
     return span_to_u64(span_of(fds), LISTEN_MAX, &number) ? 0 : (size_t)number;
@@ -333,7 +344,6 @@ static size_t systemd_count(void)
 static int adopt_systemd(const struct opening *o)
 {
     size_t count = systemd_count();
-
     if (count == 0)
         return fail(o, "listen address 'systemd': no sockets were handed over (LISTEN_PID, LISTEN_FDS)");
     for (int fd = SYSTEMD_FIRST_FD; fd < SYSTEMD_FIRST_FD + (int)count; fd++) {
@@ -358,14 +368,13 @@ static int open_item(const struct opening *o, struct item *item)
     switch (item->kind) {
     case ITEM_PAIR: return open_pair(o, item);
     case ITEM_SYSTEMD: return adopt_systemd(o);
-    default: return open_address(o, &item->addresses[0]) ? -1 : 0;
+    default: return open_address(o, &item->addresses[0]) == OPENED ? 0 : -1;
     }
 }
 
 static int check_item(const struct opening *o, struct item *item)
 {
     struct listen_set *set = o->set;
-
     if (item->kind == ITEM_SYSTEMD) {
         set_v4(&item->addresses[0], INADDR_ANY, 0);
         if (add(o, -1, &item->addresses[0], true))
@@ -382,7 +391,6 @@ static int each_item(const struct opening *o, const char *spec,
                      int (*use)(const struct opening *, struct item *))
 {
     struct span rest = span_of(spec);
-
     if (span_trim(rest).len == 0)
         return fail(o, "no address to listen on");
     while (rest.len > 0) {
@@ -398,7 +406,6 @@ int listen_open(const char *spec, bool reuseport, struct listen_set *ret, char *
 {
     struct listen_set set = {0};
     struct opening o = {&set, reuseport, error, size};
-
     if (each_item(&o, spec, open_item)) {
         listen_close(&set);
         return -1;
@@ -411,22 +418,28 @@ int listen_check(const char *spec, struct listen_set *ret, char *error, size_t s
 {
     struct listen_set set = {0};
     struct opening o = {&set, false, error, size};
-
     if (each_item(&o, spec, check_item))
         return -1;
     *ret = set;
     return 0;
 }
 
-void listen_close(struct listen_set *set)
+void listen_unlink(struct listen_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (set->fds[i] < 0)
+        if (set->fds[i] < 0 || !set->is_unix[i] || set->inherited[i] || set->unlinked[i])
             continue;
-        close(set->fds[i]);
-        if (set->is_unix[i] && !set->inherited[i])
-            unlink(set->names[i] + strlen("unix:"));
-        set->fds[i] = -1;
+        unlink(set->names[i] + strlen("unix:"));
+        set->unlinked[i] = true;
     }
+}
+
+/* Files first: once a socket is closed, the next instance may have bound the name anew. */
+void listen_close(struct listen_set *set)
+{
+    listen_unlink(set);
+    for (size_t i = 0; i < set->count; i++)
+        if (set->fds[i] >= 0)
+            close(set->fds[i]);
     set->count = 0;
 }

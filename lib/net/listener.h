@@ -1,5 +1,6 @@
-/* Where a program listens: TCP on both families, unix sockets, or sockets handed over by systemd (contract
- * section 1). */
+/* SPDX-License-Identifier: MIT */
+/* Where a program listens: TCP on both families, unix sockets, or sockets handed over by systemd (the manual
+ * pages). */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
@@ -15,6 +16,7 @@ struct listen_set {
     bool loopback[LISTEN_MAX];   /* only this machine can reach it */
     bool is_unix[LISTEN_MAX];
     bool inherited[LISTEN_MAX]; /* systemd's: its socket file is not ours to remove */
+    bool unlinked[LISTEN_MAX];  /* ours was removed: what stands there now is somebody else's */
     size_t count;
 };
 
@@ -22,14 +24,17 @@ struct listen_set {
  * `127.0.0.1:3000`,
  * `[::1]:3000`, `*:3000` (all of both families), `unix:/path` (mode 0660; a stale socket file nobody answers
  * on is replaced), `systemd` (LISTEN_FDS of this process). Names are not looked up. Port 0 lets the kernel
- * choose; names[] tell. A family the machine lacks is left out when the other works. Non-blocking,
+ * choose; names[] tell. Of a name that stands for both families one that the machine lacks is left out, with
+ * a warning in the log, when the other works; an address that is written out must work. Non-blocking,
  * close-on-exec, backlog 4096. With reuseport several processes may share a port. 0; -1 with a sentence in
  * error that names the address ("port 3000 is in use …"), and nothing is left open. */
 int listen_open(const char *spec, bool reuseport, struct listen_set *ret, char *error, size_t size);
 /* Only what listen_open would refuse for its form, without opening anything. Also fills names[], loopback[]
  * and is_unix[]; fds[] are -1. `systemd` counts as not loopback, since only the opened sockets tell. */
 int listen_check(const char *spec, struct listen_set *ret, char *error, size_t size);
-/* Closes, and removes the unix socket files. */
+/* Removes the unix socket files, so that nobody new finds the sockets. */
+void listen_unlink(struct listen_set *set);
+/* The same, and closes. */
 void listen_close(struct listen_set *set);
 
 struct listener; /* accepts on a loop */
@@ -42,6 +47,14 @@ struct listener_hooks {
 };
 struct listener *listener_create(struct loop *loop, const struct listen_set *set,
                                  const struct listener_hooks *hooks, void *arg);
+/* The program drains: sockets that systemd handed over are left alone from now on, since whoever waits there
+ * is the next instance's; all others are accepted from as before. */
+void listener_drain(struct listener *listener);
+/* No handshake of TCP begins any more; those that are under way come to their end, and are accepted from as
+ * before. */
+void listener_shut(struct listener *listener);
+/* Accepts all that wait now, as the last thing before the sockets are closed: the kernel would reset them. */
+void listener_empty(struct listener *listener);
 /* Stops accepting; the set stays the caller's. May be called from `accepted`. NULL is fine. */
 void listener_destroy(struct listener *listener);
 

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/loop.h"
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -10,17 +12,23 @@
 #include <time.h>
 #include <uv.h>
 
-#define REST_US 8000
+#define REST_US      8000
+#define SILENT_TURNS 64
 
 struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
+    uv_check_t check;
     uv_idle_t idle; /* runs while tasks are wanted, so that the poll between two rounds does not block */
     struct list wanted;
     struct list signals;
-    bool running;
+    bool running, stopping;
     bool rests, hurries; /* what was said of this turn */
     int64_t polled_us;   /* when it last looked for events */
+    int64_t woken_us;    /* when it had found some, to within a millisecond */
+    struct metric *turns;
+    bool rests_unasked;
+    unsigned silent; /* turns in close succession of which nothing was said */
     struct pollfd *attended;
     size_t attended_count;
 };
@@ -39,6 +47,12 @@ struct loop_task {
     void *arg;
 };
 
+struct loop_watch {
+    uv_poll_t uv;
+    void (*fire)(void *arg);
+    void *arg;
+};
+
 struct loop_signal {
     uv_signal_t uv;
     struct list link;
@@ -50,10 +64,9 @@ static void on_idle(uv_idle_t *idle)
 {
 }
 
-void loop_attend(struct loop *loop, int fd, short events)
+void loop_wake_on(struct loop *loop, int fd, short events)
 {
     size_t i = 0;
-
     while (i < loop->attended_count && loop->attended[i].fd != fd)
         i++;
     if (events == 0) {
@@ -66,15 +79,38 @@ void loop_attend(struct loop *loop, int fd, short events)
     loop->attended[i] = (struct pollfd){.fd = fd, .events = events};
 }
 
+/* libuv has read the clock when it woke up, as whole ms and perhaps of the coarse clock: a reading of ours
+ * would come behind the events. */
+static void on_check(uv_check_t *check)
+{
+    struct loop *loop = check->data;
+    int64_t woken_us = (int64_t)uv_now(&loop->uv) * 1000 + 1000;
+    loop->woken_us = woken_us > loop->polled_us ? woken_us : loop->polled_us;
+}
+
+/* A library serves some events by itself (pings), as many as a peer likes to send. */
+static bool is_long_silent(struct loop *loop, int64_t now_us)
+{
+    if (now_us - loop->polled_us > REST_US)
+        loop->silent = 0;
+    else if (!loop->rests && !loop->hurries && loop->silent < SILENT_TURNS)
+        loop->silent++;
+    return loop->rests_unasked && loop->silent == SILENT_TURNS;
+}
+
 /* Of what is left of a rest, what the timers leave. */
 static int64_t rest_left_us(struct loop *loop, int64_t now_us)
 {
     int64_t left_us = loop->polled_us + REST_US - now_us, timeout_ms;
-
-    if (!loop->rests || loop->hurries || left_us <= 0)
+    bool unasked = is_long_silent(loop, now_us);
+    if (!(loop->rests || unasked) || loop->hurries || left_us <= 0)
         return 0;
     uv_update_time(&loop->uv);
     timeout_ms = uv_backend_timeout(&loop->uv);
+    /* libuv also says 0 when a descriptor's watch has changed, as each pong does: then a timer is as late as
+     * what else waits. */
+    if (timeout_ms == 0 && unasked && list_empty(&loop->wanted))
+        return left_us;
     return timeout_ms >= 0 && timeout_ms * 1000 < left_us ? timeout_ms * 1000 : left_us;
 }
 
@@ -83,7 +119,8 @@ static int64_t rest_left_us(struct loop *loop, int64_t now_us)
 static void rest(struct loop *loop)
 {
     int64_t now_us = clock_mono_us(), left_us = rest_left_us(loop, now_us);
-
+    if (loop->turns && loop->woken_us > 0)
+        metric_observe_us(loop->turns, now_us - loop->woken_us);
     if (left_us > 0) {
         struct timespec time = {.tv_nsec = left_us * 1000};
         ppoll(loop->attended, loop->attended_count, &time, NULL);
@@ -99,7 +136,6 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
     struct list batch;
-
     list_init(&batch);
     while (!list_empty(&loop->wanted)) {
         struct list *link = loop->wanted.next;
@@ -115,13 +151,15 @@ static void on_prepare(uv_prepare_t *prepare)
         uv_idle_stop(&loop->idle);
     else
         uv_idle_start(&loop->idle, on_idle);
-    rest(loop);
+    if (loop->stopping)
+        uv_stop(&loop->uv);
+    else
+        rest(loop);
 }
 
 struct loop *loop_create(void)
 {
     struct loop *loop = mem_zalloc(sizeof(*loop));
-
     signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&loop->uv)) {
         free(loop);
@@ -133,11 +171,15 @@ struct loop *loop_create(void)
     loop->prepare.data = loop;
     uv_prepare_start(&loop->prepare, on_prepare);
     uv_unref((uv_handle_t *)&loop->prepare);
+    uv_check_init(&loop->uv, &loop->check);
+    loop->check.data = loop;
+    uv_check_start(&loop->check, on_check);
+    uv_unref((uv_handle_t *)&loop->check);
     uv_idle_init(&loop->uv, &loop->idle);
     return loop;
 }
 
-static void on_signal_closed(uv_handle_t *handle)
+static void on_closed(uv_handle_t *handle)
 {
     free(handle->data);
 }
@@ -149,9 +191,10 @@ void loop_destroy(struct loop *loop)
     while (!list_empty(&loop->signals)) {
         struct loop_signal *s = list_entry(loop->signals.next, struct loop_signal, link);
         list_remove(&s->link);
-        uv_close((uv_handle_t *)&s->uv, on_signal_closed);
+        uv_close((uv_handle_t *)&s->uv, on_closed);
     }
     uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->idle, NULL);
     /* A closed handle is gone only after a turn; a forgotten one must not hang the exit. */
     int busy = uv_loop_close(&loop->uv);
@@ -170,22 +213,34 @@ void loop_run(struct loop *loop)
 {
     loop->running = true;
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-    loop->running = false;
+    loop->running = loop->stopping = false;
 }
 
+/* Not uv_stop itself: it may end the loop before libuv looks for events again, which is where it writes;
+ * from 1.45 on it also does so when a timer calls it. */
 void loop_stop(struct loop *loop)
 {
-    uv_stop(&loop->uv);
+    loop->stopping = true;
 }
 
-void loop_rest(struct loop *loop)
+void loop_coalesce(struct loop *loop)
 {
     loop->rests = true;
 }
 
-void loop_hurry(struct loop *loop)
+void loop_poll_now(struct loop *loop)
 {
     loop->hurries = true;
+}
+
+void loop_rest_unasked(struct loop *loop)
+{
+    loop->rests_unasked = true;
+}
+
+void loop_measure_turns(struct loop *loop, struct metric *turns)
+{
+    loop->turns = turns;
 }
 
 int64_t loop_now_ms(const struct loop *loop)
@@ -201,7 +256,6 @@ struct uv_loop_s *loop_uv(struct loop *loop)
 struct loop_timer *loop_timer_create(struct loop *loop, void (*fire)(void *arg), void *arg)
 {
     struct loop_timer *timer = mem_zalloc(sizeof(*timer));
-
     timer->loop = loop;
     timer->fire = fire;
     timer->arg = arg;
@@ -213,8 +267,10 @@ struct loop_timer *loop_timer_create(struct loop *loop, void (*fire)(void *arg),
 static void on_timer(uv_timer_t *handle)
 {
     struct loop_timer *timer = handle->data;
-
-    timer->fire(timer->arg);
+    if (timer->loop->stopping)
+        uv_timer_start(handle, on_timer, 1, uv_timer_get_repeat(handle));
+    else
+        timer->fire(timer->arg);
 }
 
 void loop_timer_start(struct loop_timer *timer, int64_t delay_ms, int64_t repeat_ms)
@@ -236,21 +292,15 @@ bool loop_timer_active(const struct loop_timer *timer)
     return uv_is_active((const uv_handle_t *)&timer->uv);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 void loop_timer_destroy(struct loop_timer *timer)
 {
     if (timer)
-        uv_close((uv_handle_t *)&timer->uv, on_timer_closed);
+        uv_close((uv_handle_t *)&timer->uv, on_closed);
 }
 
 struct loop_task *loop_task_create(struct loop *loop, void (*fire)(void *arg), void *arg)
 {
     struct loop_task *task = mem_zalloc(sizeof(*task));
-
     list_init(&task->link);
     task->loop = loop;
     task->fire = fire;
@@ -272,17 +322,41 @@ void loop_task_destroy(struct loop_task *task)
     free(task);
 }
 
+static void on_watched(uv_poll_t *handle, int status, int events)
+{
+    struct loop_watch *watch = handle->data;
+    watch->fire(watch->arg);
+}
+
+struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*fire)(void *arg), void *arg)
+{
+    struct loop_watch *watch = mem_zalloc(sizeof(*watch));
+    watch->fire = fire;
+    watch->arg = arg;
+    if (uv_poll_init(&loop->uv, &watch->uv, fd) != 0) {
+        free(watch);
+        return NULL;
+    }
+    watch->uv.data = watch;
+    uv_poll_start(&watch->uv, UV_READABLE, on_watched);
+    return watch;
+}
+
+void loop_watch_destroy(struct loop_watch *watch)
+{
+    if (watch)
+        uv_close((uv_handle_t *)&watch->uv, on_closed);
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct loop_signal *s = handle->data;
-
     s->fire(s->arg, signum);
 }
 
 void loop_on_signal(struct loop *loop, int signum, void (*fire)(void *arg, int signum), void *arg)
 {
     struct loop_signal *s = mem_zalloc(sizeof(*s));
-
     s->fire = fire;
     s->arg = arg;
     uv_signal_init(&loop->uv, &s->uv);

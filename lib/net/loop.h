@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The event loop of a process: libuv behind a small face, so that no other layer includes its header.
  * One loop, one thread. Times are monotonic milliseconds (clock_mono_ms). */
 #ifndef NET_LOOP_H
@@ -13,16 +14,25 @@ struct loop *loop_create(void);
 /* After loop_run has returned and every user of the loop is destroyed. */
 void loop_destroy(struct loop *loop);
 void loop_run(struct loop *loop);
+/* Lets loop_run return after one more look for events: tasks that are wanted run, and what was asked to be
+ * written is written as far as the kernel takes it. Timers wait for the next loop_run. */
 void loop_stop(struct loop *loop);
 /* What this turn has served is small, comes from many peers all the time, and need not be served at once: a
  * wake-up for each costs more than serving it. The next turn comes 8 ms after this one began, unless a timer
- * is due sooner, something stirs that was attended to, or somebody has called loop_hurry, for whom more is to
+ * is due sooner, something stirs that was attended to, or somebody has called loop_poll_now, for whom more is to
  * come. */
-void loop_rest(struct loop *loop);
-void loop_hurry(struct loop *loop);
+void loop_coalesce(struct loop *loop);
+void loop_poll_now(struct loop *loop);
+/* From now on, after 64 turns in close succession of which nobody has said anything, such turns rest, too:
+ * what a library serves by itself costs no more, however much a peer sends of it. */
+void loop_rest_unasked(struct loop *loop);
 /* What may end a rest: `events` as in poll(2), 0 for none any more, which comes before the descriptor is
  * closed. */
-void loop_attend(struct loop *loop, int fd, short events);
+void loop_wake_on(struct loop *loop, int fd, short events);
+/* How long each turn takes, from the return of poll to the next one without its rest, is added to the
+ * histogram; to within a millisecond, for which no clock is read. */
+struct metric;
+void loop_measure_turns(struct loop *loop, struct metric *turns);
 /* The time at which this turn of the loop began; cheap. */
 int64_t loop_now_ms(const struct loop *loop);
 /* For the other files of lib/net only. */
@@ -43,6 +53,13 @@ struct loop_task;
 struct loop_task *loop_task_create(struct loop *loop, void (*fire)(void *arg), void *arg);
 void loop_task_want(struct loop_task *task);
 void loop_task_destroy(struct loop_task *task);
+
+/* Calls `fire` in each turn in which the descriptor can be read. */
+struct loop_watch;
+/* NULL: the loop takes no descriptor more. */
+struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*fire)(void *arg), void *arg);
+/* Before the descriptor is closed. NULL is fine. */
+void loop_watch_destroy(struct loop_watch *watch);
 
 /* Signals arrive as ordinary events; SIGPIPE is ignored by loop_create. */
 void loop_on_signal(struct loop *loop, int signum, void (*fire)(void *arg, int signum), void *arg);

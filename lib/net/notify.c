@@ -1,7 +1,13 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/notify.h"
 
+#include "base/bytes.h"
+#include "base/clock.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,4 +47,28 @@ int notify_send(const char *state)
     close(fd);
     errno = why;
     return sent < 0 ? -1 : 0;
+}
+
+int notify_reloading(void)
+{
+    char text[80];
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_us());
+    return notify_send(text);
+}
+
+/* The variables are inherited: those of a parent's watchdog name the parent. */
+static bool is_for_us(const char *pid)
+{
+    uint64_t number;
+    return !pid || (span_to_u64(span_of(pid), INT32_MAX, &number) == 0 && (pid_t)number == getpid());
+}
+
+int64_t notify_watchdog_ms(void)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+    uint64_t number;
+    if (!usec || !is_for_us(getenv("WATCHDOG_PID")) || span_to_u64(span_of(usec), INT64_MAX, &number) < 0)
+        return 0;
+    /* One of less than two milliseconds can't be kept up, but it is there. */
+    return number == 0 ? 0 : number < 2000 ? 2 : (int64_t)(number / 1000);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "presence/identity.h"
 
 static const char *const role_names[] = {"mobile", "web", "dashboard"};

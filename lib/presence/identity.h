@@ -1,4 +1,5 @@
-/* Who: user ids, device ids, roles (contract section 2). */
+/* SPDX-License-Identifier: MIT */
+/* Who: user ids, device ids, roles (PROTOCOL.md), and the sizes of all identifiers. */
 #ifndef PRESENCE_IDENTITY_H
 #define PRESENCE_IDENTITY_H
 
@@ -9,6 +10,15 @@
 #define GROUP_ID_MAX  128
 #define TOKEN_ID_MAX  128 /* jti (RFC 7519, 4.1.7) */
 #define GROUPS_MAX    256 /* groups in one claim or one interest */
+/* Groups that the sessions of one user claim together; of more, the first ones by name count. */
+#define GROUPS_UNION_MAX 500
+
+/* Sizes of texts with their NUL. */
+#define NODE_ID_SIZE 64 /* a daemon's id, without '/'; "ctl" and the like for those that are none */
+#define EPOCH_SIZE   64
+#define RUN_ID_SIZE  41 /* Redis's run_id: 40 hex digits */
+
+#define PREFIX_MAX 64 /* bytes of UTF-8 with which the names of keys and channels begin */
 
 enum role { ROLE_MOBILE, ROLE_WEB, ROLE_DASHBOARD };
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "presence/redis_time.h"
 
 static int64_t max_of(int64_t a, int64_t b)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What time it is at Redis, reckoned from this process's monotonic clock: no wall clock of two machines need
  * agree.
  *

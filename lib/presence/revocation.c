@@ -1,9 +1,12 @@
+/* SPDX-License-Identifier: MIT */
 #include "presence/revocation.h"
 
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define DAY_MS INT64_C(86400000)
 
 static struct span name_of(const void *object)
 {
@@ -78,11 +81,16 @@ bool revocations_put(struct revocations *r, struct span name, int64_t issued_s, 
     return true;
 }
 
+bool revocation_covers(int64_t until_s, int64_t issued_s, int64_t now_ms)
+{
+    return issued_s <= until_s || issued_s <= 0 || issued_s > now_ms / 1000 + ISSUER_LEAD_MAX_S;
+}
+
 static bool covers(const struct revocations *r, const struct bytes *name, const struct bearer *b,
                    int64_t now_ms)
 {
     const struct revocation *one = map_get(&r->by_name, bytes_span(name));
-    return one && b->issued_s <= one->issued_s && now_ms < one->until_ms;
+    return one && now_ms < one->until_ms && revocation_covers(one->issued_s, b->issued_s, now_ms);
 }
 
 bool revocations_refuse(const struct revocations *r, const struct bearer *b, int64_t now_ms)
@@ -105,17 +113,53 @@ bool revocations_refuse(const struct revocations *r, const struct bearer *b, int
     return refused;
 }
 
+/* In two walks, since a removal moves others: to begin again after each would be quadratic. */
 void revocations_prune(struct revocations *r, int64_t now_ms)
 {
-    struct revocation *one;
-    for (size_t at = 0; (one = map_next(&r->by_name, &at));)
-        if (one->until_ms <= now_ms) {
-            free(map_remove(&r->by_name, span_of(one->name)));
-            at = 0;
-        }
+    struct revocation *one, **over = NULL;
+    size_t count = 0;
+    for (size_t at = 0; (one = map_next(&r->by_name, &at));) {
+        if (one->until_ms > now_ms)
+            continue;
+        if (!over)
+            over = mem_array(r->by_name.count, sizeof(*over));
+        over[count++] = one;
+    }
+    for (size_t i = 0; i < count; i++)
+        free(map_remove(&r->by_name, span_of(over[i]->name)));
+    free(over);
 }
 
 const struct revocation *revocations_next(const struct revocations *r, size_t *at)
 {
     return map_next(&r->by_name, at);
+}
+
+static void turn_day(struct issuer_lead *l, int64_t now_ms)
+{
+    int64_t day = now_ms / DAY_MS;
+    if (day == l->day)
+        return;
+    l->most_s[1] = day == l->day + 1 ? l->most_s[0] : 0;
+    l->most_s[0] = 0;
+    l->day = day;
+}
+
+bool issuer_lead_see(struct issuer_lead *l, int64_t issued_s, int64_t now_ms)
+{
+    int64_t lead_s = issued_s - now_ms / 1000;
+    if (issued_s <= 0 || lead_s <= 0 || lead_s > ISSUER_LEAD_MAX_S)
+        return false;
+    bool grown = lead_s > issuer_lead_s(l, now_ms);
+    turn_day(l, now_ms);
+    if (lead_s > l->most_s[0])
+        l->most_s[0] = lead_s;
+    return grown;
+}
+
+int64_t issuer_lead_s(const struct issuer_lead *l, int64_t now_ms)
+{
+    struct issuer_lead today = *l;
+    turn_day(&today, now_ms);
+    return today.most_s[0] > today.most_s[1] ? today.most_s[0] : today.most_s[1];
 }

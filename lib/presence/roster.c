@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "presence/roster.h"
 
 #include "base/mem.h"
@@ -25,19 +26,152 @@ static struct span key_of(const void *object)
     return roster_user_id(object);
 }
 
+struct claim {
+    struct map users;
+    uint16_t name_len;
+    char name[];
+};
+
+static struct span claim_key(const void *object)
+{
+    const struct claim *claim = object;
+    return (struct span){claim->name, claim->name_len};
+}
+
+static void claim_free(struct claim *claim)
+{
+    map_finish(&claim->users);
+    free(claim);
+}
+
 void roster_init(struct roster *r)
 {
     memset(r, 0, sizeof(*r));
     map_init(&r->users, key_of);
+    map_init(&r->claims, claim_key);
 }
 
 void roster_finish(struct roster *r)
 {
     size_t at = 0;
-    void *user;
-    while ((user = map_next(&r->users, &at)))
-        free(user);
+    void *object;
+    while ((object = map_next(&r->users, &at)))
+        free(object);
+    at = 0;
+    while ((object = map_next(&r->claims, &at)))
+        claim_free(object);
     map_finish(&r->users);
+    map_finish(&r->claims);
+    free(r->row);
+    free(r->scan_gone);
+}
+
+static struct claim *claim_hold(struct roster *r, struct span name)
+{
+    struct claim *claim = map_get(&r->claims, name);
+    if (claim)
+        return claim;
+    claim = mem_zalloc(sizeof(*claim) + name.len);
+    map_init(&claim->users, key_of);
+    claim->name_len = (uint16_t)name.len;
+    memcpy(claim->name, name.data, name.len);
+    map_put(&r->claims, claim);
+    return claim;
+}
+
+/* Also puts the user's record in the place of an older one. */
+static void put_claims(struct roster *r, struct roster_user *u)
+{
+    struct span rest = roster_user_groups(u);
+    while (rest.len > 0)
+        map_put(&claim_hold(r, span_split(&rest, '\n'))->users, u);
+}
+
+static void remove_claims(struct roster *r, const struct roster_user *u)
+{
+    struct span rest = roster_user_groups(u);
+    while (rest.len > 0) {
+        struct claim *claim = map_get(&r->claims, span_split(&rest, '\n'));
+        if (!claim) /* named twice */
+            continue;
+        map_remove(&claim->users, roster_user_id(u));
+        if (claim->users.count > 0)
+            continue;
+        map_remove(&r->claims, claim_key(claim));
+        claim_free(claim);
+    }
+}
+
+static void seat(struct roster *r, struct roster_user *u, size_t at)
+{
+    u->at = (uint32_t)at;
+    r->row[at] = u;
+}
+
+/* Whom a scan has not met stand before those it has. */
+static void enlist(struct roster *r, struct roster_user *u)
+{
+    if (r->online == r->row_capacity) {
+        r->row_capacity = r->row_capacity ? r->row_capacity * 2 : 64;
+        r->row = mem_realloc(r->row, r->row_capacity * sizeof(struct roster_user *));
+    }
+    if (r->scanning) {
+        if (r->scan_left < r->online)
+            seat(r, r->row[r->scan_left], r->online);
+        seat(r, u, r->scan_left++);
+    } else {
+        seat(r, u, r->online);
+    }
+    r->online++;
+    put_claims(r, u);
+}
+
+void roster_scan_forget(struct roster *r, struct roster_user *u)
+{
+    if (!r->scanning || !roster_scan_met(r, u) || u->found == 0)
+        return;
+    if (r->scan_gone_count == r->scan_gone_capacity) {
+        r->scan_gone_capacity = r->scan_gone_capacity ? r->scan_gone_capacity * 2 : 16;
+        r->scan_gone = mem_realloc(r->scan_gone, r->scan_gone_capacity * sizeof(*r->scan_gone));
+    }
+    r->scan_gone[r->scan_gone_count++] = u->found;
+    u->found = 0;
+}
+
+static void delist(struct roster *r, struct roster_user *u)
+{
+    size_t hole = u->at;
+    roster_scan_forget(r, u);
+    if (hole < r->scan_left) {
+        seat(r, r->row[--r->scan_left], hole);
+        hole = r->scan_left;
+    }
+    if (hole < --r->online)
+        seat(r, r->row[r->online], hole);
+    remove_claims(r, u);
+}
+
+static void succeed(struct roster *r, const struct roster_user *old, struct roster_user *u)
+{
+    seat(r, u, old->at);
+    u->found = old->found;
+    if (!span_equal(roster_user_groups(old), roster_user_groups(u)))
+        remove_claims(r, old);
+    put_claims(r, u);
+}
+
+/* Puts a record in the place of the one that is known of the user, if there is one. */
+static void place(struct roster *r, struct roster_user *u)
+{
+    struct roster_user *old = map_get(&r->users, roster_user_id(u));
+    if (old && old->online && u->online)
+        succeed(r, old, u);
+    else if (old && old->online)
+        delist(r, old);
+    else if (u->online)
+        enlist(r, u);
+    map_put(&r->users, u);
+    free(old);
 }
 
 static size_t groups_size(const struct span *groups, size_t count)
@@ -72,16 +206,17 @@ static struct roster_user *user_create(const struct change *c, struct span devic
     return u;
 }
 
-/* Puts a fresh record in the place of an old one, if there is one. */
 static void replace(struct roster *r, const struct change *c, uint8_t mark)
 {
     struct roster_user *u = user_create(c, c->device, c->groups, c->group_count);
     u->mark = mark;
-    free(map_put(&r->users, u));
+    place(r, u);
 }
 
 static void erase(struct roster *r, struct roster_user *u)
 {
+    if (u->online)
+        delist(r, u);
     map_remove(&r->users, roster_user_id(u));
     free(u);
 }
@@ -97,8 +232,6 @@ bool roster_apply(struct roster *r, const struct change *c)
         replace(r, c, (uint8_t)(r->mark - r->loading));
     else if (old)
         erase(r, old);
-    r->online += (size_t)c->online;
-    r->online -= (size_t)was;
     return was != c->online;
 }
 
@@ -113,8 +246,7 @@ struct roster_user *roster_regroup(struct roster *r, struct span user, const str
     struct roster_user *u = user_create(&c, roster_user_device(old), groups, count);
     u->mark = old->mark;
     u->regrouped = r->loading;
-    map_put(&r->users, u);
-    free(old);
+    place(r, u);
     return u;
 }
 
@@ -153,7 +285,6 @@ bool roster_load_user(struct roster *r, const struct change *c)
         return false;
     }
     replace(r, c, r->mark);
-    r->online += (size_t)!was;
     return !was;
 }
 
@@ -167,8 +298,9 @@ void roster_load_end(struct roster *r, uint64_t rev, void (*gone)(void *arg, con
             stale[count++] = u;
     for (size_t i = 0; i < count; i++) {
         if (stale[i]->online) {
-            r->online--;
+            delist(r, stale[i]);
             gone(arg, stale[i]);
+            stale[i]->online = false;
         }
         erase(r, stale[i]);
     }
@@ -186,8 +318,34 @@ struct roster_user *roster_get(const struct roster *r, struct span user)
 
 struct roster_user *roster_next(const struct roster *r, size_t *at)
 {
-    struct roster_user *u;
-    while ((u = map_next(&r->users, at)) && !u->online)
-        continue;
-    return u;
+    return *at < r->online ? r->row[(*at)++] : NULL;
+}
+
+const struct map *roster_claimants(const struct roster *r, struct span group)
+{
+    const struct claim *claim = map_get(&r->claims, group);
+    return claim ? &claim->users : NULL;
+}
+
+void roster_scan_begin(struct roster *r)
+{
+    r->scanning = true;
+    r->scan_left = r->online;
+    r->scan_gone_count = 0;
+}
+
+struct roster_user *roster_scan_next(struct roster *r)
+{
+    return r->scan_left > 0 ? r->row[--r->scan_left] : NULL;
+}
+
+void roster_scan_end(struct roster *r)
+{
+    r->scanning = false;
+    r->scan_left = 0;
+}
+
+bool roster_scan_met(const struct roster *r, const struct roster_user *u)
+{
+    return u->at >= r->scan_left;
 }

@@ -1,15 +1,13 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/commands.h"
 
+#include "redis/resp.h"
 #include "store/keys.h"
-#include "store/resp.h"
 #include "store/scripts.h"
 
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* EVALSHA sha 1 due prefix run_id db known_rev log_max node generation */
-#define HEAD_ARGS 11
-#define OP_ARGS   6
 
 static void name_arg(const struct store *s, enum key key, struct bytes *out)
 {
@@ -18,15 +16,20 @@ static void name_arg(const struct store *s, enum key key, struct bytes *out)
     resp_arg(out, bytes_span(&name));
 }
 
-static void begin_script(const struct store *s, enum script script, size_t more, bool text, struct bytes *out)
+void store_load_script(enum script script, struct bytes *out)
 {
     const struct script_info *info = script_info(script);
-    resp_begin(out, HEAD_ARGS + more);
-    resp_text(out, text ? "EVAL" : "EVALSHA");
-    if (text)
-        resp_arg(out, (struct span){info->text, *info->len});
-    else
-        resp_text(out, info->sha1);
+    resp_begin(out, 3);
+    resp_text(out, "EVAL");
+    resp_arg(out, (struct span){info->text, *info->len});
+    resp_integer(out, 0);
+}
+
+static void begin_script(const struct store *s, enum script script, size_t more, struct bytes *out)
+{
+    resp_begin(out, STORE_HEAD_ARGS + more);
+    resp_text(out, "EVALSHA");
+    resp_text(out, script_info(script)->sha1);
     resp_integer(out, 1);
     name_arg(s, KEY_DUE, out);
     resp_text(out, s->prefix);
@@ -40,13 +43,22 @@ static void begin_script(const struct store *s, enum script script, size_t more,
 
 static int check_script(const struct redisReply *reply, size_t count)
 {
-    if (reply_error_is(reply, "NOSCRIPT"))
-        return STORE_NOSCRIPT;
     if (reply_error_is(reply, "FENCED"))
         return STORE_FENCED;
     if (!reply_is_array(reply) || reply_count(reply) < count)
         return STORE_ERROR;
     return 0;
+}
+
+const char *store_connection_fault(int result, const struct redisReply *reply)
+{
+    if (result == STORE_FENCED)
+        return "a later connection has spoken for this node";
+    if (reply_error_is(reply, "READONLY"))
+        return "it is a read-only replica";
+    if (reply_error_is(reply, "FOREIGN"))
+        return "a key of another program stands in the place of one of presence's";
+    return NULL;
 }
 
 static void read_state(const struct redisReply *reply, bool counts, struct store_state *ret)
@@ -79,12 +91,20 @@ static void tail_arg(const struct session_op *op, struct bytes *out)
     resp_arg(out, bytes_span(&tail));
 }
 
+/* The letter, and what belongs to the kind: the role of who lives, the grace of who ends after one. */
+static void kind_arg(const struct session_op *op, struct bytes *out)
+{
+    char text[32];
+    if (op->kind == OP_GRACE)
+        snprintf(text, sizeof(text), "%c%" PRId64, (char)op->kind, op->grace_ms);
+    else
+        snprintf(text, sizeof(text), "%c%s", (char)op->kind, op_lives(op->kind) ? role_name(op->role) : "");
+    resp_text(out, text);
+}
+
 static void op_args(const struct session_op *op, struct bytes *out)
 {
-    char kind_role[16];
-    snprintf(kind_role, sizeof(kind_role), "%c%s", (char)op->kind,
-             op_lives(op->kind) ? role_name(op->role) : "");
-    resp_text(out, kind_role);
+    kind_arg(op, out);
     resp_arg(out, op->user);
     resp_arg(out, op->session);
     resp_integer(out, op->beat_ms);
@@ -92,12 +112,11 @@ static void op_args(const struct session_op *op, struct bytes *out)
     resp_arg(out, op->extra);
 }
 
-void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops,
-                 size_t count, bool text, struct bytes *out)
+void store_apply(const struct store *s, int64_t ttl_ms, const struct session_op *ops, size_t count,
+                 struct bytes *out)
 {
-    begin_script(s, SCRIPT_APPLY, 3 + count * OP_ARGS, text, out);
+    begin_script(s, SCRIPT_APPLY, 2 + count * STORE_OP_ARGS, out);
     resp_integer(out, ttl_ms);
-    resp_integer(out, grace_ms);
     resp_integer(out, s->until_ms);
     for (size_t i = 0; i < count; i++)
         op_args(&ops[i], out);
@@ -113,10 +132,10 @@ int store_read_apply(const struct redisReply *reply, struct apply_answer *ret)
     return 0;
 }
 
-void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms, bool text,
+void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms,
                   struct bytes *out)
 {
-    begin_script(s, SCRIPT_EXPIRE, 3, text, out);
+    begin_script(s, SCRIPT_EXPIRE, 3, out);
     resp_integer(out, limit);
     resp_integer(out, holdback_ms);
     resp_integer(out, gap_ms);
@@ -135,9 +154,9 @@ int store_read_expire(const struct redisReply *reply, struct expire_answer *ret)
     return 0;
 }
 
-void store_load(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out)
+void store_load(const struct store *s, struct span cursor, int64_t page, struct bytes *out)
 {
-    begin_script(s, SCRIPT_LOAD, 2, text, out);
+    begin_script(s, SCRIPT_LOAD, 2, out);
     resp_arg(out, cursor);
     resp_integer(out, page);
 }
@@ -166,15 +185,22 @@ void load_user(const struct load_answer *answer, size_t i, struct load_user *ret
     ret->groups = reply_text(reply_at(answer->users, at + 4));
 }
 
-void store_node(const struct store *s, const struct node_says *says, bool text, struct bytes *out)
+void store_node(const struct store *s, const struct node_says *says, struct bytes *out)
 {
-    begin_script(s, SCRIPT_NODE, 6, text, out);
+    begin_script(s, SCRIPT_NODE, 13, out);
     resp_text(out, says->program);
     resp_text(out, says->address);
     resp_integer(out, says->offset_ms);
     resp_text(out, says->asserted);
     resp_integer(out, says->forget_ms);
     resp_text(out, says->leave ? "leave" : "");
+    resp_integer(out, (int64_t)says->number);
+    resp_integer(out, (int64_t)says->answered);
+    resp_integer(out, says->answered_ms);
+    resp_text(out, says->epoch);
+    resp_integer(out, says->ahead_s);
+    resp_integer(out, (int64_t)says->left);
+    resp_integer(out, says->ttl_ms);
 }
 
 int store_read_node(const struct redisReply *reply, struct node_answer *ret)
@@ -190,10 +216,10 @@ int store_read_node(const struct redisReply *reply, struct node_answer *ret)
     return 0;
 }
 
-void store_revoke(const struct store *s, const struct revocations *list, bool text, struct bytes *out)
+void store_revoke(const struct store *s, const struct revocations *list, struct bytes *out)
 {
     const struct revocation *one;
-    begin_script(s, SCRIPT_REVOKE, 1 + 3 * list->by_name.count, text, out);
+    begin_script(s, SCRIPT_REVOKE, 1 + 3 * list->by_name.count, out);
     resp_integer(out, REVOCATIONS_MAX);
     for (size_t at = 0; (one = revocations_next(list, &at));) {
         resp_text(out, one->name);
@@ -209,7 +235,7 @@ int store_read_revoke(const struct redisReply *reply, struct revoke_answer *ret)
         return r;
     read_state(reply, false, &ret->state);
     ret->version = (uint64_t)reply_integer(reply_at(reply, 3), 0);
-    ret->homeless = reply_integer(reply_at(reply, 4), 0);
+    ret->rejected = reply_integer(reply_at(reply, 4), 0);
     ret->pairs = reply_at(reply, 5);
     ret->count = reply_count(ret->pairs) / 2;
     return 0;
@@ -238,9 +264,24 @@ int revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_
     return revocation_value_read(reply_text(reply_at(answer->pairs, 2 * i + 1)), ret_issued_s, ret_until_ms);
 }
 
-void store_audit(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out)
+void store_trial(const struct store *s, bool all, struct bytes *out)
 {
-    begin_script(s, SCRIPT_AUDIT, 2, text, out);
+    begin_script(s, SCRIPT_TRIAL, 1, out);
+    resp_text(out, all ? "all" : "register");
+}
+
+int store_read_trial(const struct redisReply *reply, const struct redisReply **ret_failed)
+{
+    int r = check_script(reply, 2);
+    if (r != 0)
+        return r;
+    *ret_failed = reply_at(reply, 1);
+    return 0;
+}
+
+void store_audit(const struct store *s, struct span cursor, int64_t page, struct bytes *out)
+{
+    begin_script(s, SCRIPT_AUDIT, 2, out);
     resp_arg(out, cursor);
     resp_integer(out, page);
 }
@@ -255,12 +296,11 @@ int store_read_audit(const struct redisReply *reply, struct audit_answer *ret)
     return 0;
 }
 
-void store_repair(const struct store *s, int64_t ttl_ms, int64_t longest_ms, const struct span *users,
-                  size_t count, bool text, struct bytes *out)
+void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count,
+                  struct bytes *out)
 {
-    begin_script(s, SCRIPT_REPAIR, 2 + count, text, out);
+    begin_script(s, SCRIPT_REPAIR, 1 + count, out);
     resp_integer(out, ttl_ms);
-    resp_integer(out, longest_ms);
     for (size_t i = 0; i < count; i++)
         resp_arg(out, users[i]);
 }

@@ -1,37 +1,51 @@
+/* SPDX-License-Identifier: MIT */
 /* What is asked of Redis: each function appends one whole command as RESP to `out`, and has a reader for its
  * answer.
  *
  * Knows no connection: the same commands go over the loop's link and the blocking one. Readers return 0;
- * STORE_NOSCRIPT when the script must be sent as text (call again with `text` true); STORE_FENCED;
- * STORE_ERROR for every other error answer and for an answer of a wrong shape. Spans in answers borrow from
- * the reply. Times are milliseconds of Redis's clock. */
+ * STORE_FENCED; STORE_ERROR for every other error answer and for an answer of a wrong shape. Spans in answers
+ * borrow from the reply. Times are milliseconds of Redis's clock. */
 #ifndef STORE_COMMANDS_H
 #define STORE_COMMANDS_H
 
 #include "presence/revocation.h"
 #include "presence/session_op.h"
-#include "store/reply.h"
+#include "redis/redis_link.h"
+#include "redis/reply.h"
+#include "store/scripts.h"
 
-#define STORE_NOSCRIPT (-1)
-#define STORE_FENCED   (-2)
-#define STORE_ERROR    (-3)
+#define STORE_FENCED (-2)
+#define STORE_ERROR  (-3)
 
-#define RUN_ID_SIZE 41
-#define NODE_ID_MAX 64
-#define EPOCH_MAX   64
+#define STORE_RUN_ID_UNKNOWN REDIS_RUN_ID_UNKNOWN
+
+/* Why a connection is to be given up after this error answer: a later one has spoken for this node, it is a
+ * replica, or keys of another program stand in the place of ours (the trial of the next connection tells
+ * which). NULL: it is of use. */
+const char *store_connection_fault(int result, const struct redisReply *reply);
 
 /* Who asks, for the common head of all scripts. */
 struct store {
     const char *prefix;
     int64_t db;
     int64_t log_max;          /* entries kept in presence:log, about */
-    char run_id[RUN_ID_SIZE]; /* of the Redis process at the other end */
-    char node[NODE_ID_MAX];   /* this daemon's id, without '/'; "ctl" and the like for those that are none */
+    char run_id[RUN_ID_SIZE]; /* of the Redis process at the other end; STORE_RUN_ID_UNKNOWN where INFO is not
+                                 permitted */
+    char node[NODE_ID_SIZE];  /* this daemon's id, without '/'; "ctl" and the like for those that are none */
     uint64_t generation;      /* of the connection; 0: not fenced */
     uint64_t known_rev;       /* the highest revision this process ever saw: a new epoch begins above it */
     int64_t
         until_ms; /* by Redis's clock: a batch of operations that is executed later is refused; 0: never */
 };
+
+/* The layout of a script's command: EVALSHA sha 1 due prefix run_id db known_rev log_max node generation. Behind this head
+ * apply.lua takes the TTL and the time until which it may run, then for each operation its letter, user, session, beat, tail
+ * and extra. */
+#define STORE_HEAD_ARGS 11
+#define STORE_APPLY_OPS (STORE_HEAD_ARGS + 2) /* where the operations begin */
+#define STORE_OP_ARGS   6
+#define STORE_RECKONING_MS                                                                                   \
+    250 /* how far two servers' reckonings of Redis's clock may differ, as apply.lua has it */
 
 /* What every script says of the state. */
 struct store_state {
@@ -41,15 +55,19 @@ struct store_state {
     int64_t online; /* users; -1: not said */
 };
 
-void store_apply(const struct store *s, int64_t ttl_ms, int64_t grace_ms, const struct session_op *ops,
-                 size_t count, bool text, struct bytes *out);
+/* Scripts are called by their hash (EVALSHA); Redis must have got each of them on this connection's server
+ * before: EVAL of the whole script, without arguments, which does nothing. */
+void store_load_script(enum script script, struct bytes *out);
+
+void store_apply(const struct store *s, int64_t ttl_ms, const struct session_op *ops, size_t count,
+                 struct bytes *out);
 struct apply_answer {
     struct store_state state;
     struct span outcomes; /* one session_op_outcome each, in order */
 };
 int store_read_apply(const struct redisReply *reply, struct apply_answer *ret);
 
-void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms, bool text,
+void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms,
                   struct bytes *out);
 struct expire_answer {
     struct store_state state;
@@ -61,7 +79,7 @@ struct expire_answer {
 int store_read_expire(const struct redisReply *reply, struct expire_answer *ret);
 
 /* A page of the roster; cursor "0" begins and ends. */
-void store_load(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out);
+void store_load(const struct store *s, struct span cursor, int64_t page, struct bytes *out);
 struct load_answer {
     struct store_state state; /* epoch empty: there is none */
     struct span cursor;
@@ -82,8 +100,15 @@ struct node_says {
     const char *asserted; /* the epoch in which all own sessions stand, "" for none */
     int64_t forget_ms;
     bool leave;
+    uint64_t number;     /* of this registration, from 1 */
+    uint64_t answered;   /* the last one that was answered in `epoch`; 0: none */
+    int64_t answered_ms; /* Redis's time in that answer */
+    const char *epoch;   /* "" for none */
+    int64_t ahead_s;     /* how far ahead the clocks of the tokens' issuers are (issuer_lead) */
+    uint64_t left;       /* own sessions that are still to be asserted, or ended, in the present epoch */
+    int64_t ttl_ms;      /* the silence after which a user is offline, by its settings; 0: it needs none */
 };
-void store_node(const struct store *s, const struct node_says *says, bool text, struct bytes *out);
+void store_node(const struct store *s, const struct node_says *says, struct bytes *out);
 struct node_answer {
     struct store_state state;
     int64_t swept_ms; /* 0: never */
@@ -98,18 +123,26 @@ struct node {
     struct span name;
     struct span program, address, asserted;
     int64_t seen_ms, offset_ms;
+    int64_t ahead_s; /* 0 to ISSUER_LEAD_MAX_S */
+    int64_t left;    /* sessions that it has still to assert; -1: it did not say */
+    int64_t ttl_ms;  /* to NODE_TTL_MAX_MS; 0: it did not say */
     void *json;
 };
+#define NODE_TTL_MAX_MS INT64_C(86400000)
 /* The i-th pair of a HGETALL-like reply: 0, or -1 for one of a wrong form. */
 int node_read(const struct redisReply *pairs, size_t i, struct node *ret);
 void node_finish(struct node *n);
+/* The longest TTL among them, for a key of another writer that has none; `own_ms` when nobody says one. */
+int64_t nodes_longest_ttl(const struct redisReply *pairs, int64_t own_ms);
+/* How many daemons of a program were heard within RECOVERY_ALIVE_MS. now_ms: Redis's. */
+size_t nodes_count_alive(const struct redisReply *pairs, const char *program, int64_t now_ms);
 
 /* Says revocations, and reads all that are in force. */
-void store_revoke(const struct store *s, const struct revocations *list, bool text, struct bytes *out);
+void store_revoke(const struct store *s, const struct revocations *list, struct bytes *out);
 struct revoke_answer {
     struct store_state state;
     uint64_t version;
-    int64_t homeless; /* how many found no room (REVOCATIONS_MAX) */
+    int64_t rejected; /* how many found no room (REVOCATIONS_MAX) */
     const struct redisReply *pairs;
     size_t count;
 };
@@ -120,52 +153,21 @@ int revocation_value_read(struct span value, int64_t *ret_issued_s, int64_t *ret
 int revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_name, int64_t *ret_issued_s,
                  int64_t *ret_until_ms);
 
-void store_audit(const struct store *s, struct span cursor, int64_t page, bool text, struct bytes *out);
+/* Tries what the scripts do; nothing is left of it. `all`: also what changes sessions, beside registering. */
+void store_trial(const struct store *s, bool all, struct bytes *out);
+/* The commands that fail: (name, error) pairs. 0, or STORE_ERROR: no script runs at all. */
+int store_read_trial(const struct redisReply *reply, const struct redisReply **ret_failed);
+
+void store_audit(const struct store *s, struct span cursor, int64_t page, struct bytes *out);
 struct audit_answer {
     struct span cursor;
     const struct redisReply *pairs; /* user, session, user, session … */
 };
 int store_read_audit(const struct redisReply *reply, struct audit_answer *ret);
 
-/* longest_ms: how far ahead a session's deadline may lie: the TTL, or the drain grace. */
-void store_repair(const struct store *s, int64_t ttl_ms, int64_t longest_ms, const struct span *users,
-                  size_t count, bool text, struct bytes *out);
+void store_repair(const struct store *s, int64_t ttl_ms, const struct span *users, size_t count,
+                  struct bytes *out);
 int store_read_repair(const struct redisReply *reply,
                       struct apply_answer *ret); /* outcomes: the letters of repair.lua */
-
-/* Plain reads. */
-
-/* Two commands' worth per question, sent as 1 + count commands: ZMSCORE, then HMGET lastSeen deviceId for
- * each id. */
-void store_status(const struct store *s, const struct span *users, size_t count, struct bytes *out);
-/* Answers: the ZMSCORE reply, then `count` HMGET replies. Reading the i-th user: */
-struct status_answer {
-    bool online;
-    int64_t last_seen_ms;
-    struct span device; /* data NULL: none */
-};
-int store_read_status(const struct redisReply *scores, size_t i, const struct redisReply *meta,
-                      struct status_answer *ret);
-
-/* HMGET epoch: id, run_id, started; answer read with reply_at. */
-void store_epoch(const struct store *s, struct bytes *out);
-/* HGETALL of the user's meta and sessions; ZSCORE in the index: three commands. */
-void store_user(const struct store *s, struct span user, struct bytes *out);
-/* XRANGE of the log: revisions from `first` on, at most `count`. Entries are read with log_entry. */
-void store_log(const struct store *s, uint64_t first, int64_t count, struct bytes *out);
-/* XREVRANGE: from `last` down. */
-void store_log_back(const struct store *s, uint64_t last, int64_t count, struct bytes *out);
-/* The i-th entry: its revision and its event's JSON: 0, or -1. */
-int log_entry(const struct redisReply *entries, size_t i, uint64_t *ret_rev, struct span *ret_event);
-void store_group(const char *pattern, struct span group, struct bytes *out); /* SMEMBERS */
-void store_publish(const struct store *s, int channel, struct span payload,
-                   struct bytes *out); /* channel: enum key */
-
-/* One session as it stands in presence:sessions:<id>. */
-struct stored_session {
-    struct span name, device, reason, groups;
-    int64_t deadline_ms, beat_ms, opened_ms;
-};
-int stored_session_read(struct span name, struct span value, struct stored_session *ret);
 
 #endif

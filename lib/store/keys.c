@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/keys.h"
 
 #include <string.h>
@@ -10,6 +11,7 @@ static const char *const names[] = {
     [KEY_NODES] = "nodes",
     [KEY_FENCE] = "fence",
     [KEY_REVOKED] = "revoked",
+    [KEY_REFUSED] = "refused",
     [CHANNEL_ONLINE] = "online",
     [CHANNEL_OFFLINE] = "offline",
     [CHANNEL_UPDATES] = "updates",

@@ -1,15 +1,15 @@
-/* Names of keys and channels (guide "Redis Keys Structure", contract section 5). The scripts build the same
+/* SPDX-License-Identifier: MIT */
+/* Names of keys and channels (KEYS.md). The scripts build the same
  * names from the prefix; nothing else spells one out. On a single Redis the names carry no hash tag; a
  * partitioned layout would give each partition its own prefix (`presence:{7}:`), and this module and the
  * prefix are all that knows. */
 #ifndef STORE_KEYS_H
 #define STORE_KEYS_H
 
-#include "base/bytes.h"
+#include "presence/identity.h"
 
 #define KEYS_PREFIX_DEFAULT "presence:"
-#define KEYS_PREFIX_MAX     64
-#define KEYS_CHANNEL_SIZE   (KEYS_PREFIX_MAX + 16) /* a channel's name with its NUL */
+#define KEYS_CHANNEL_SIZE   (PREFIX_MAX + 16) /* a channel's name with its NUL */
 
 enum key {
     KEY_DUE,
@@ -19,6 +19,7 @@ enum key {
     KEY_NODES,
     KEY_FENCE,
     KEY_REVOKED,
+    KEY_REFUSED,
     CHANNEL_ONLINE,
     CHANNEL_OFFLINE,
     CHANNEL_UPDATES,

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/keyspace.h"
 
-#include "store/resp.h"
+#include "redis/resp.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,10 +1,11 @@
-/* Redis's keyspace events as a wake-up: the flags they need, and the channel they come on (guide "Redis
- * Configuration"; contract section 4: detection does not rest on them). */
+/* SPDX-License-Identifier: MIT */
+/* Redis's keyspace events as a wake-up: the flags they need, and the channel they come on (KEYS.md: detection
+ * does not rest on them). */
 #ifndef STORE_KEYSPACE_H
 #define STORE_KEYSPACE_H
 
 #include "base/bytes.h"
-#include "store/reply.h"
+#include "redis/reply.h"
 
 #define KEYSPACE_CHANNEL_SIZE 48
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/scripts.h"
 
 #define DECLARE(name)                                                                                        \
@@ -16,11 +17,12 @@ DECLARE(node)
 DECLARE(audit)
 DECLARE(repair)
 DECLARE(revoke)
+DECLARE(trial)
 
 static const struct script_info scripts[SCRIPTS] = {
     [SCRIPT_APPLY] = ROW(apply),   [SCRIPT_EXPIRE] = ROW(expire), [SCRIPT_LOAD] = ROW(load),
     [SCRIPT_NODE] = ROW(node),     [SCRIPT_AUDIT] = ROW(audit),   [SCRIPT_REPAIR] = ROW(repair),
-    [SCRIPT_REVOKE] = ROW(revoke),
+    [SCRIPT_REVOKE] = ROW(revoke), [SCRIPT_TRIAL] = ROW(trial),
 };
 
 const struct script_info *script_info(enum script script)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The Lua scripts as the build embedded them, each behind the prelude. */
 #ifndef STORE_SCRIPTS_H
 #define STORE_SCRIPTS_H
@@ -11,9 +12,10 @@ enum script {
     SCRIPT_NODE,
     SCRIPT_AUDIT,
     SCRIPT_REPAIR,
-    SCRIPT_REVOKE
+    SCRIPT_REVOKE,
+    SCRIPT_TRIAL
 };
-#define SCRIPTS 7
+#define SCRIPTS 8
 
 struct script_info {
     const char *name;

@@ -1,103 +1,51 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/sweeper.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define RETRY_MS 200
 
-void sweeper_init(struct sweeper *s, const struct sweeper_config *config, const struct store *store,
-                  const struct sweeper_hooks *hooks, void *arg)
-{
-    memset(s, 0, sizeof(*s));
-    s->config = *config;
-    s->store = store;
-    s->hooks = hooks;
-    s->arg = arg;
-    s->swept_ms = SWEEPER_NEVER;
-    recovery_init(&s->recovery);
-}
-
 void sweeper_finish(struct sweeper *s)
 {
-    bytes_finish(&s->command);
+    store_request_finish(&s->request);
 }
 
-void sweeper_connected(struct sweeper *s, bool connected, int64_t now_ms)
+void sweeper_registered(struct sweeper *s, int64_t now_ms)
 {
-    s->connected = connected;
-    s->waiting = false;
-    s->resumed_redis_ms = 0;
+    if (s->registered)
+        return;
+    s->registered = true;
     s->next_ms = now_ms;
 }
 
-/* What servers must have spoken in: this epoch, on this connection of ours. */
-static void meeting_name(const struct sweeper *s, struct span epoch, char out[EPOCH_MAX])
+void sweeper_disconnected(struct sweeper *s)
 {
-    snprintf(out, EPOCH_MAX, "%.*s/%" PRIu64, (int)epoch.len, epoch.data, s->store->generation);
-}
-
-static void meet_node(struct sweeper *s, const struct node *n, const struct store_state *state,
-                      const char *meeting, int64_t now_ms)
-{
-    bool spoke = n->seen_ms >= s->resumed_redis_ms && span_equal(n->asserted, state->epoch);
-    if (span_equal(n->program, SPAN("presence-ws")))
-        recovery_node(&s->recovery, n->name, state->now_ms - n->seen_ms, spoke ? span_of(meeting) : SPAN_NONE,
-                      now_ms);
-}
-
-void sweeper_nodes(struct sweeper *s, const struct node_answer *answer, int64_t now_ms)
-{
-    char meeting[EPOCH_MAX];
-    meeting_name(s, answer->state.epoch, meeting);
-    if (s->resumed_redis_ms == 0)
-        s->resumed_redis_ms = answer->state.now_ms;
-    recovery_epoch(&s->recovery, span_of(meeting), now_ms);
-    for (size_t i = 0; i < reply_count(answer->nodes) / 2; i++) {
-        struct node n;
-        if (node_read(answer->nodes, i, &n) < 0)
-            continue;
-        meet_node(s, &n, &answer->state, meeting, now_ms);
-        node_finish(&n);
-    }
-    recovery_settled(&s->recovery, now_ms);
-}
-
-bool sweeper_recovering(const struct sweeper *s)
-{
-    return s->config.holdback_ms > 0 && s->recovery.waiting;
-}
-
-static void sweep(struct sweeper *s, int64_t now_ms)
-{
-    bytes_reset(&s->command);
-    store_expire(s->store, SWEEPER_LIMIT, s->config.holdback_ms, SWEEPER_GAP_MS, s->text, &s->command);
-    if (s->hooks->send(s->arg, bytes_span(&s->command)) < 0) {
-        s->next_ms = now_ms + RETRY_MS;
-        return;
-    }
-    s->waiting = true;
-    s->sent_ms = now_ms;
+    s->registered = false;
+    store_request_lost(&s->request);
 }
 
 void sweeper_tick(struct sweeper *s, int64_t now_ms)
 {
     if (now_ms < sweeper_due(s))
         return;
-    if (s->recovery.waiting && !recovery_settled(&s->recovery, now_ms) && s->config.holdback_ms > 0)
+    if (!recovery_settled(s->recovery, now_ms)) {
         s->next_ms = now_ms + s->config.interval_ms;
-    else
-        sweep(s, now_ms);
+        return;
+    }
+    store_expire(s->store, SWEEPER_LIMIT, s->config.holdback_ms, SWEEPER_GAP_MS,
+                 store_request_begin(&s->request));
+    if (!store_request_send(&s->request, now_ms))
+        s->next_ms = now_ms + RETRY_MS;
 }
 
 int64_t sweeper_due(const struct sweeper *s)
 {
-    return s->connected && !s->waiting && s->resumed_redis_ms != 0 ? s->next_ms : SWEEPER_NEVER;
+    return s->registered && !s->request.waiting ? s->next_ms : SWEEPER_NEVER;
 }
 
 void sweeper_wake(struct sweeper *s, int64_t now_ms)
 {
-    int64_t soon = s->sent_ms + SWEEPER_FLOOR_MS;
+    int64_t soon = s->request.sent_ms + SWEEPER_FLOOR_MS;
     if (soon < now_ms)
         soon = now_ms;
     if (soon < s->next_ms)
@@ -119,27 +67,33 @@ static int64_t pause_after(const struct sweeper *s, const struct expire_answer *
     return until < floor ? floor : until > interval ? interval : until;
 }
 
-static void failed(struct sweeper *s, int result, const struct redisReply *reply, int64_t now_ms)
+static void answered(void *machine, const struct redisReply *reply, int64_t now_ms)
 {
-    s->next_ms = result == STORE_NOSCRIPT ? now_ms : now_ms + RETRY_MS;
-    if (reply_error_is(reply, "READONLY"))
-        s->hooks->reset(s->arg, "it is a read-only replica");
-}
-
-void sweeper_answer(struct sweeper *s, const struct redisReply *reply, int64_t now_ms)
-{
+    struct sweeper *s = machine;
     struct expire_answer answer;
-    if (!s->waiting || !reply)
-        return;
-    s->waiting = false;
     int result = store_read_expire(reply, &answer);
-    s->text = result == STORE_NOSCRIPT;
     if (result != 0) {
-        failed(s, result, reply, now_ms);
+        const char *why = store_connection_fault(result, reply);
+        s->next_ms = now_ms + RETRY_MS;
+        if (why)
+            s->hooks->reset(s->arg, why);
         return;
     }
     s->swept_ms = now_ms;
     s->held_ms = answer.held_ms;
     s->next_ms = now_ms + pause_after(s, &answer);
     s->hooks->swept(s->arg, &answer);
+}
+
+void sweeper_init(struct sweeper *s, const struct sweeper_config *config, const struct store *store,
+                  struct recovery *recovery, const struct sweeper_hooks *hooks, void *arg)
+{
+    memset(s, 0, sizeof(*s));
+    s->config = *config;
+    s->store = store;
+    s->recovery = recovery;
+    s->hooks = hooks;
+    s->arg = arg;
+    s->swept_ms = SWEEPER_NEVER;
+    store_request_init(&s->request, hooks->send, arg, answered, s);
 }

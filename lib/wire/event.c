@@ -1,30 +1,30 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/event.h"
 
-#include "wire/jsontext.h"
+#include "wire/json_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* An integer id is the same user as its decimal text (contract section 2): it is put in the number's place,
+/* An integer id is the same user as its decimal text (PROTOCOL.md): it is put in the number's place,
  * so that the parsed object owns it. */
 static int read_user(json_t *root, struct change *c)
 {
     const json_t *user = json_object_get(root, "userId");
     char digits[24];
-
-    if (json_is_integer(user)) {
-        snprintf(digits, sizeof(digits), "%" PRId64, (int64_t)json_integer_value(user));
+    int64_t number;
+    if (json_reader_integer(user, &number)) {
+        snprintf(digits, sizeof(digits), "%" PRId64, number);
         json_object_set_new(root, "userId", json_string(digits));
         user = json_object_get(root, "userId");
     }
-    c->user = jsontext_span(user);
+    c->user = json_reader_span(user);
     return user_id_valid(c->user) ? 0 : -1;
 }
 
 static int read_status(const json_t *root, struct change *c)
 {
-    struct span status = jsontext_span(json_object_get(root, "status"));
-
+    struct span status = json_reader_span(json_object_get(root, "status"));
     c->online = span_equal(status, SPAN("online"));
     return c->online || span_equal(status, SPAN("offline")) ? 0 : -1;
 }
@@ -32,40 +32,36 @@ static int read_status(const json_t *root, struct change *c)
 /* Keys that others publish too: of another type they count as not said. */
 static int64_t shared_time(const json_t *root, const char *key)
 {
-    const json_t *value = json_object_get(root, key);
-
-    return json_is_integer(value) && json_integer_value(value) > 0 ? json_integer_value(value) : 0;
+    int64_t number;
+    return json_reader_integer(json_object_get(root, key), &number) && number > 0 ? number : 0;
 }
 
 static struct span shared_device(const json_t *root)
 {
-    struct span device = jsontext_span(json_object_get(root, "deviceId"));
-
+    struct span device = json_reader_span(json_object_get(root, "deviceId"));
     return device_id_valid(device) ? device : SPAN_NONE;
 }
 
 static int read_text(const json_t *root, const char *key, struct span *ret)
 {
     const json_t *value = json_object_get(root, key);
-
-    if (jsontext_is_nothing(value))
+    if (json_reader_is_nothing(value))
         return 0;
-    if (!json_is_string(value) || !utf8_valid_plain(jsontext_span(value)))
+    if (!json_is_string(value) || !utf8_valid_plain(json_reader_span(value)))
         return -1;
-    *ret = jsontext_span(value);
+    *ret = json_reader_span(value);
     return 0;
 }
 
-/* A number, or its decimal text: what a script's JSON encoder rounds above 14 digits is sent as text. Redis
- * counts to INT64_MAX. */
+/* A number, or its decimal text, but no double: what a script's JSON encoder rounds above 14 digits is sent
+ * as text. Redis counts to INT64_MAX. */
 static int read_rev(const json_t *root, uint64_t *ret)
 {
     const json_t *value = json_object_get(root, "rev");
-
-    if (jsontext_is_nothing(value))
+    if (json_reader_is_nothing(value))
         return 0;
     if (json_is_string(value))
-        return span_to_u64(jsontext_span(value), INT64_MAX, ret);
+        return span_to_u64(json_reader_span(value), INT64_MAX, ret);
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return -1;
     *ret = (uint64_t)json_integer_value(value);
@@ -75,8 +71,7 @@ static int read_rev(const json_t *root, uint64_t *ret)
 static int read_db(const json_t *root, int64_t *ret)
 {
     const json_t *value = json_object_get(root, "db");
-
-    if (jsontext_is_nothing(value))
+    if (json_reader_is_nothing(value))
         return 0;
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return -1;
@@ -88,17 +83,18 @@ static int read_groups(const json_t *root, struct event *e)
 {
     const json_t *value = json_object_get(root, "groups"), *group;
     size_t i;
-
-    if (jsontext_is_nothing(value))
+    if (json_reader_is_nothing(value))
         return 0;
     /* A script's JSON encoder writes an empty list as {}. */
     if (json_is_object(value) && json_object_size(value) == 0)
         return 0;
-    if (!json_is_array(value) || json_array_size(value) > GROUPS_MAX)
+    if (!json_is_array(value))
         return -1;
     json_array_foreach(value, i, group)
     {
-        e->groups[i] = jsontext_span(group);
+        if (i == GROUPS_UNION_MAX)
+            break;
+        e->groups[i] = json_reader_span(group);
         if (!group_id_valid(e->groups[i]))
             return -1;
     }
@@ -110,7 +106,6 @@ static int read_groups(const json_t *root, struct event *e)
 static int read_event(json_t *root, struct event *e)
 {
     struct change *c = &e->change;
-
     if (!json_is_object(root) || read_user(root, c) < 0 || read_status(root, c) < 0)
         return -1;
     c->timestamp_ms = shared_time(root, "timestamp");
@@ -133,8 +128,7 @@ static void clear(struct event *e)
 int event_read(struct span text, struct event *ret)
 {
     json_t *root;
-
-    if (text.len > EVENT_SIZE_MAX || !(root = jsontext_load(text)))
+    if (text.len > EVENT_SIZE_MAX || !(root = json_reader_load(text)))
         return -1;
     clear(ret);
     if (read_event(root, ret) < 0) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Events: the JSON objects on presence:online, presence:offline and presence:updates, and in presence:log.
  *
  *     {"userId":"123","status":"online","timestamp":…,"lastSeen":…,"deviceId":…,"rev":…,"epoch":"…","db":0,
@@ -11,14 +12,14 @@
 #include "presence/change.h"
 #include "presence/identity.h"
 
-#define EVENT_SIZE_MAX 65536
+#define EVENT_SIZE_MAX 262144
 
 struct event {
     struct change change; /* rev 0 when published by hand */
     struct span epoch;    /* empty: by hand */
     int64_t db;           /* -1: not said */
     void *json;           /* owns what the spans point at */
-    struct span groups[GROUPS_MAX];
+    struct span groups[GROUPS_UNION_MAX];
 };
 
 /* 0; -1: no JSON object, over EVENT_SIZE_MAX, no valid userId, or a status other than "online" and "offline".

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Frames of RFC 6455, 5.2, as a server sends them: unmasked and whole. For the writers of this layer; what
  * others may use stands in message.h. */
 #ifndef WIRE_FRAME_H
@@ -9,7 +10,5 @@
  * it. */
 size_t frame_begin(struct bytes *out);
 void frame_end(enum encoding encoding, size_t start, struct bytes *out);
-/* FIN with opcode binary or text. */
-uint8_t frame_first_byte(enum encoding encoding);
 
 #endif

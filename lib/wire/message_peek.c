@@ -1,64 +1,104 @@
-#include "wire/cursor.h"
+/* SPDX-License-Identifier: MIT */
+#include "wire/envelope.h"
+#include "wire/json_peek.h"
 #include "wire/message.h"
-#include "wire/scan.h"
 
-#define HEAD_MAX                                                                                             \
-    64 /* a well-formed head is 23 bytes at most as MessagePack; JSON may add spaces up to here */
-
-static enum cursor_result peek_msgpack(struct span head, int64_t *ret_type)
+static bool is_ours(int64_t type)
 {
-    struct cursor c;
-    struct cursor_value array, channel, type;
-    enum cursor_result result;
+    return type == MESSAGE_HEARTBEAT || type == MESSAGE_SUBSCRIBE;
+}
 
-    cursor_init(&c, head, 3);
-    if ((result = cursor_next(&c, &array)) != CURSOR_OK)
-        return result;
-    if (array.kind != CURSOR_ARRAY || array.count < 5 || array.count > 6)
-        return CURSOR_BAD;
-    if ((result = cursor_next(&c, &channel)) != CURSOR_OK)
-        return result;
-    if (channel.kind != CURSOR_INT)
-        return CURSOR_BAD;
-    if ((result = cursor_next(&c, &type)) != CURSOR_OK)
-        return result;
-    if (type.kind != CURSOR_INT)
-        return CURSOR_BAD;
+/* Results of cursor and scan are the same numbers as those of messages. */
+_Static_assert((int)MP_READER_SHORT == (int)MESSAGE_MORE && (int)MP_READER_BAD == (int)MESSAGE_MALFORMED &&
+                   (int)JSON_PEEK_SHORT == (int)MESSAGE_MORE && (int)JSON_PEEK_BAD == (int)MESSAGE_MALFORMED,
+               "results");
+
+/* A whole value with nothing behind it. */
+static enum message_result peek_value_msgpack(struct span head)
+{
+    struct mp_reader c;
+    enum mp_reader_result result;
+    mp_reader_init(&c, head, SIZE_MAX);
+    if ((result = mp_reader_pass(&c)) != MP_READER_OK)
+        return (enum message_result)result;
+    return mp_reader_left(&c) == 0 ? MESSAGE_OTHER : MESSAGE_MALFORMED;
+}
+
+static enum message_result peek_msgpack(struct span head, int64_t *ret_type)
+{
+    struct mp_reader c, before;
+    struct mp_reader_value array, channel, type;
+    enum mp_reader_result result;
+    int64_t number;
+    mp_reader_init(&c, head, SIZE_MAX);
+    if ((result = mp_reader_head(&c, &array)) != MP_READER_OK)
+        return (enum message_result)result;
+    if (array.kind != MP_READER_ARRAY || array.count < 2)
+        return peek_value_msgpack(head);
+    before = c;
+    if ((result = mp_reader_pass(&c)) != MP_READER_OK ||
+        (result = mp_reader_head(&before, &channel)) != MP_READER_OK ||
+        (result = mp_reader_head(&c, &type)) != MP_READER_OK)
+        return (enum message_result)result;
+    if (!mp_reader_integer(&type, &number) || !is_ours(number))
+        return MESSAGE_OTHER;
+    if (array.count < ENVELOPE_ELEMENTS_MIN || array.count > ENVELOPE_ELEMENTS_MAX ||
+        !mp_reader_integer(&channel, &(int64_t){0}))
+        return MESSAGE_MALFORMED;
+    *ret_type = number;
+    return MESSAGE_OK;
+}
+
+static enum message_result peek_value_json(struct span head, bool whole)
+{
+    struct json_peek s;
+    struct json_peek_value value;
+    enum json_peek_result result;
+    json_peek_init(&s, head, whole);
+    if ((result = json_peek_value(&s, &value)) != JSON_PEEK_OK)
+        return (enum message_result)result;
+    return json_peek_at_end(&s) ? MESSAGE_OTHER : MESSAGE_MALFORMED;
+}
+
+static enum message_result peek_json(struct span head, bool whole, int64_t *ret_type)
+{
+    struct json_peek s;
+    struct json_peek_value channel, type;
+    enum json_peek_result result;
+    json_peek_init(&s, head, whole);
+    if (json_peek_char(&s, '[') == JSON_PEEK_BAD || json_peek_char(&s, ']') == JSON_PEEK_OK)
+        return peek_value_json(head, whole);
+    if ((result = json_peek_value(&s, &channel)) != JSON_PEEK_OK)
+        return (enum message_result)result;
+    if (json_peek_char(&s, ']') == JSON_PEEK_OK)
+        return peek_value_json(head, whole);
+    if ((result = json_peek_char(&s, ',')) != JSON_PEEK_OK ||
+        (result = json_peek_value(&s, &type)) != JSON_PEEK_OK)
+        return (enum message_result)result;
+    if (!type.integer || !is_ours(type.number))
+        return MESSAGE_OTHER;
+    if ((result = json_peek_char(&s, ',')) != JSON_PEEK_OK)
+        return (enum message_result)result;
+    if (!channel.integer)
+        return MESSAGE_MALFORMED;
     *ret_type = type.number;
-    return CURSOR_OK;
+    return MESSAGE_OK;
 }
 
-static enum scan_result peek_json(struct span head, int64_t *ret_type)
+enum message_result message_peek(enum encoding encoding, struct span head, bool whole, int64_t *ret_type)
 {
-    struct scan s;
-    int64_t channel, type;
-    enum scan_result result;
-
-    scan_init(&s, head);
-    if ((result = scan_char(&s, '[')) != SCAN_OK || (result = scan_int(&s, &channel)) != SCAN_OK ||
-        (result = scan_char(&s, ',')) != SCAN_OK || (result = scan_int(&s, &type)) != SCAN_OK ||
-        (result = scan_char(&s, ',')) != SCAN_OK)
-        return result;
-    *ret_type = type;
-    return SCAN_OK;
-}
-
-enum message_result message_peek(enum encoding encoding, struct span head, int64_t *ret_type)
-{
-    bool is_short, is_ok;
-
-    if (encoding == ENCODING_JSON) {
-        enum scan_result result = peek_json(head, ret_type);
-
-        is_ok = result == SCAN_OK;
-        is_short = result == SCAN_SHORT;
-    } else {
-        enum cursor_result result = peek_msgpack(head, ret_type);
-
-        is_ok = result == CURSOR_OK;
-        is_short = result == CURSOR_SHORT;
+    bool reached = head.len >= MESSAGE_HEAD_MAX;
+    enum message_result result;
+    if (head.len == 0)
+        return whole ? MESSAGE_OTHER : MESSAGE_MORE;
+    if (head.len > MESSAGE_HEAD_MAX) {
+        head.len = MESSAGE_HEAD_MAX;
+        whole = false;
     }
-    if (is_ok)
-        return MESSAGE_OK;
-    return is_short && head.len < HEAD_MAX ? MESSAGE_MORE : MESSAGE_MALFORMED;
+    result = encoding == ENCODING_JSON ? peek_json(head, whole, ret_type) : peek_msgpack(head, ret_type);
+    if (result != MESSAGE_MORE)
+        return result;
+    if (whole)
+        return MESSAGE_MALFORMED;
+    return reached ? MESSAGE_OTHER : MESSAGE_MORE;
 }

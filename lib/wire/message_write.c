@@ -1,136 +1,174 @@
-#include "wire/change_write.h"
+/* SPDX-License-Identifier: MIT */
+#include "wire/encoder.h"
 #include "wire/frame.h"
-#include "wire/jsonput.h"
-#include "wire/packer.h"
-#include "wire/put.h"
 
-#define BROADCAST SPAN("broadcast")
+/* What is written once per change or per user is expanded for each encoding (encoder.h). */
+#define HOT __attribute__((flatten))
 
-static void pack_head(msgpack_packer *p, enum message_type type, uint64_t rev)
+/* The elements before the payload; `to` SPAN_NONE: everybody. */
+encoder_inline void put_head(struct encoder *e, enum message_type type, struct span to, uint64_t rev)
 {
-    msgpack_pack_array(p, 6);
-    msgpack_pack_uint64(p, 0);
-    msgpack_pack_uint64(p, type);
-    msgpack_pack_uint64(p, 0);
-    packer_str(p, BROADCAST);
-    packer_decimal(p, rev);
+    encoder_array(e, NULL, 6);
+    encoder_uint(e, NULL, 0);
+    encoder_uint(e, NULL, type);
+    encoder_uint(e, NULL, 0);
+    if (to.data)
+        encoder_str(e, NULL, to);
+    else
+        encoder_text(e, NULL, "broadcast");
+    encoder_decimal(e, NULL, rev);
 }
 
-static void write_update_msgpack(const struct change *change, struct bytes *out)
+encoder_inline void put_status(struct encoder *e, bool online)
 {
-    char *at = bytes_reserve(out, 32 + PUT_DECIMAL_MAX);
-
-    at = PUT_TEXT(at, "\x96\x00\x1f\x00\xa9"
-                      "broadcast");
-    at = put_decimal(at, change->rev);
-    out->len = (size_t)(at - out->data);
-    change_write(ENCODING_MSGPACK, change, out);
+    if (online)
+        encoder_text(e, "status", "online");
+    else
+        encoder_text(e, "status", "offline");
 }
 
-static void write_update_json(const struct change *change, struct bytes *out)
+encoder_inline void put_change(struct encoder *e, const struct change *change)
 {
-    bytes_append_text(out, "[0,31,0,\"broadcast\",");
-    jsonput_decimal(out, change->rev);
-    bytes_append_char(out, ',');
-    change_write(ENCODING_JSON, change, out);
-    bytes_append_char(out, ']');
+    encoder_map(e, NULL, 8);
+    encoder_text(e, "type", "presence_update");
+    encoder_str(e, "userId", change->user);
+    put_status(e, change->online);
+    encoder_ms(e, "timestamp", change->timestamp_ms);
+    encoder_ms(e, "lastSeen", change->last_seen_ms);
+    encoder_str_or_nil(e, "deviceId", change->device);
+    encoder_u64(e, "rev", change->rev);
+    encoder_str_or_nil(e, "reason", change->reason);
+    encoder_end_map(e);
 }
 
-void message_write_update(enum encoding encoding, const struct change *change, struct bytes *out)
+encoder_inline void put_update(struct encoder e, const struct change *change)
+{
+    put_head(&e, MESSAGE_UPDATE, SPAN_NONE, change->rev);
+    put_change(&e, change);
+    encoder_end_array(&e);
+    encoder_finish(&e);
+}
+
+HOT void message_write_update(enum encoding encoding, const struct change *change, struct bytes *out)
 {
     size_t start = frame_begin(out);
-
     if (encoding == ENCODING_JSON)
-        write_update_json(change, out);
+        put_update(encoder_begin(ENCODING_JSON, out), change);
     else
-        write_update_msgpack(change, out);
+        put_update(encoder_begin(ENCODING_MSGPACK, out), change);
     frame_end(encoding, start, out);
 }
 
-static void write_batch_msgpack(const struct change *const *changes, size_t count, uint64_t rev,
-                                struct bytes *out)
+encoder_inline void put_batch(struct encoder e, const struct change *const *changes, size_t count,
+                              uint64_t rev, bool resumed)
 {
-    msgpack_packer p;
-
-    packer_init(&p, out);
-    pack_head(&p, MESSAGE_BATCH, rev);
-    msgpack_pack_map(&p, 2);
-    packer_str(&p, SPAN("updates"));
-    msgpack_pack_array(&p, count);
+    put_head(&e, MESSAGE_BATCH, SPAN_NONE, rev);
+    encoder_map(&e, NULL, resumed ? 3 : 2);
+    encoder_array(&e, "updates", count);
     for (size_t i = 0; i < count; i++)
-        change_write(ENCODING_MSGPACK, changes[i], out);
-    packer_str(&p, SPAN("rev"));
-    msgpack_pack_fix_uint64(&p, rev);
+        put_change(&e, changes[i]);
+    encoder_end_array(&e);
+    encoder_u64(&e, "rev", rev);
+    if (resumed)
+        encoder_bool(&e, "resumed", true);
+    encoder_end_map(&e);
+    encoder_end_array(&e);
+    encoder_finish(&e);
 }
 
-static void write_batch_json(const struct change *const *changes, size_t count, uint64_t rev,
-                             struct bytes *out)
+HOT void message_write_batch(enum encoding encoding, const struct change *const *changes, size_t count,
+                             uint64_t rev, struct bytes *out)
 {
-    bytes_append_text(out, "[0,34,0,\"broadcast\",");
-    jsonput_decimal(out, rev);
-    bytes_append_text(out, ",{\"updates\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i)
-            bytes_append_char(out, ',');
-        change_write(ENCODING_JSON, changes[i], out);
+    size_t start = frame_begin(out);
+    if (encoding == ENCODING_JSON)
+        put_batch(encoder_begin(ENCODING_JSON, out), changes, count, rev, false);
+    else
+        put_batch(encoder_begin(ENCODING_MSGPACK, out), changes, count, rev, false);
+    frame_end(encoding, start, out);
+}
+
+void message_write_resumed(enum encoding encoding, uint64_t rev, struct bytes *out)
+{
+    size_t start = frame_begin(out);
+    put_batch(encoder_begin(encoding, out), NULL, 0, rev, true);
+    frame_end(encoding, start, out);
+}
+
+void message_write_hello(enum encoding encoding, const struct hello *hello, struct bytes *out)
+{
+    size_t start = frame_begin(out);
+    struct encoder e = encoder_begin(encoding, out);
+    put_head(&e, MESSAGE_HELLO, SPAN_NONE, 0);
+    encoder_map(&e, NULL, 6);
+    encoder_ms(&e, "heartbeatInterval", hello->heartbeat_interval_ms);
+    encoder_ms(&e, "ttl", hello->ttl_ms);
+    encoder_ms(&e, "serverTime", hello->server_time_ms);
+    encoder_str(&e, "node", hello->node);
+    encoder_str(&e, "store", hello->store);
+    encoder_ms(&e, "storeSince", hello->store_since_ms);
+    encoder_end_map(&e);
+    encoder_end_array(&e);
+    encoder_finish(&e);
+    frame_end(encoding, start, out);
+}
+
+/* A snapshot is written in pieces: the map of its payload is opened by the head, its array of users by the
+ * beginning of the tail, and both are closed by the end of the tail. */
+
+void message_write_snapshot_head(enum encoding encoding, struct span viewer, uint64_t rev,
+                                 struct span refusal, struct bytes *out)
+{
+    struct encoder e = encoder_begin(encoding, out);
+    put_head(&e, MESSAGE_SNAPSHOT, viewer, rev);
+    encoder_map(&e, NULL, refusal.data ? 7 : 5);
+    if (refusal.data) {
+        encoder_bool(&e, "resumed", false);
+        encoder_str(&e, "reason", refusal);
+        encoder_comma(&e);
     }
-    bytes_append_text(out, "],\"rev\":");
-    bytes_append_u64(out, rev);
-    bytes_append_text(out, "}]");
+    encoder_finish(&e);
 }
 
-void message_write_batch(enum encoding encoding, const struct change *const *changes, size_t count,
-                         uint64_t rev, struct bytes *out)
+void message_write_snapshot_tail_begin(enum encoding encoding, size_t users, int64_t timestamp_ms,
+                                       uint64_t rev, struct span epoch, struct bytes *tail)
 {
-    size_t start = frame_begin(out);
+    struct encoder e = encoder_begin(encoding, tail);
+    encoder_ms(&e, "timestamp", timestamp_ms);
+    encoder_u64(&e, "rev", rev);
+    encoder_str(&e, "epoch", epoch);
+    encoder_array(&e, "users", users);
+    encoder_finish(&e);
+}
 
+encoder_inline void put_user(struct encoder e, struct span user, bool online, int64_t last_seen_ms,
+                             struct span device, bool first)
+{
+    if (!first)
+        encoder_comma(&e);
+    encoder_map(&e, NULL, 4);
+    encoder_str(&e, "userId", user);
+    put_status(&e, online);
+    encoder_ms(&e, "lastSeen", last_seen_ms);
+    encoder_str_or_nil(&e, "deviceId", device);
+    encoder_end_map(&e);
+    encoder_finish(&e);
+}
+
+HOT void message_write_snapshot_user(enum encoding encoding, struct span user, bool online,
+                                     int64_t last_seen_ms, struct span device, bool first, struct bytes *tail)
+{
     if (encoding == ENCODING_JSON)
-        write_batch_json(changes, count, rev, out);
+        put_user(encoder_begin(ENCODING_JSON, tail), user, online, last_seen_ms, device, first);
     else
-        write_batch_msgpack(changes, count, rev, out);
-    frame_end(encoding, start, out);
+        put_user(encoder_begin(ENCODING_MSGPACK, tail), user, online, last_seen_ms, device, first);
 }
 
-static void write_hello_msgpack(int64_t heartbeat_interval_ms, int64_t ttl_ms, int64_t server_time_ms,
-                                struct span node, struct bytes *out)
+void message_write_snapshot_tail_end(enum encoding encoding, size_t total_online, struct bytes *tail)
 {
-    msgpack_packer p;
-
-    packer_init(&p, out);
-    pack_head(&p, MESSAGE_HELLO, 0);
-    msgpack_pack_map(&p, 4);
-    packer_str(&p, SPAN("heartbeatInterval"));
-    packer_ms(&p, heartbeat_interval_ms);
-    packer_str(&p, SPAN("ttl"));
-    packer_ms(&p, ttl_ms);
-    packer_str(&p, SPAN("serverTime"));
-    packer_ms(&p, server_time_ms);
-    packer_str(&p, SPAN("node"));
-    packer_str(&p, node);
-}
-
-static void write_hello_json(int64_t heartbeat_interval_ms, int64_t ttl_ms, int64_t server_time_ms,
-                             struct span node, struct bytes *out)
-{
-    bytes_append_text(out, "[0,35,0,\"broadcast\",\"0\",{\"heartbeatInterval\":");
-    jsonput_ms(out, heartbeat_interval_ms);
-    bytes_append_text(out, ",\"ttl\":");
-    jsonput_ms(out, ttl_ms);
-    bytes_append_text(out, ",\"serverTime\":");
-    jsonput_ms(out, server_time_ms);
-    bytes_append_text(out, ",\"node\":");
-    bytes_append_json(out, node);
-    bytes_append_text(out, "}]");
-}
-
-void message_write_hello(enum encoding encoding, int64_t heartbeat_interval_ms, int64_t ttl_ms,
-                         int64_t server_time_ms, struct span node, struct bytes *out)
-{
-    size_t start = frame_begin(out);
-
-    if (encoding == ENCODING_JSON)
-        write_hello_json(heartbeat_interval_ms, ttl_ms, server_time_ms, node, out);
-    else
-        write_hello_msgpack(heartbeat_interval_ms, ttl_ms, server_time_ms, node, out);
-    frame_end(encoding, start, out);
+    struct encoder e = encoder_begin(encoding, tail);
+    encoder_end_array(&e);
+    encoder_u64(&e, "totalOnline", total_online);
+    encoder_end_map(&e);
+    encoder_end_array(&e);
+    encoder_finish(&e);
 }

@@ -1,65 +1,115 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/status.h"
 
 #include "base/mem.h"
-#include "wire/jsonput.h"
-#include "wire/jsontext.h"
+#include "wire/encoder.h"
+#include "wire/integer.h"
+#include "wire/json_reader.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define NUMBER_SIZE 24 /* an int64_t as text */
+#define NUMBER_SIZE 24                /* an int64_t as text */
+#define IDS_ERROR   "Invalid userIds" /* the guide's words, "Input Validation" */
 
-static const char error_json[] = "Invalid JSON";
-static const char error_ids[] = "Invalid userIds"; /* the guide's words, "Input Validation" */
-static const char error_large[] = "Body too large";
-
-static int read_id(const json_t *value, char *number, struct status_id *id)
+static bool has_control(struct span text)
 {
-    id->number = json_is_integer(value);
-    if (id->number) {
-        int len = snprintf(number, NUMBER_SIZE, "%" PRId64, (int64_t)json_integer_value(value));
-
-        id->id = (struct span){number, (size_t)len};
-    } else {
-        id->id = jsontext_span(value);
-    }
-    return user_id_valid(id->id) ? 0 : -1;
+    uint32_t c;
+    for (size_t len; (len = utf8_next(text, &c)); text = (struct span){text.data + len, text.len - len})
+        if (utf8_is_control(c))
+            return true;
+    return false;
 }
 
-static int read_ids(const json_t *list, struct status_request *r)
+static const char *fault_of_text(struct span id)
 {
-    const json_t *value;
-    size_t i;
+    if (id.len == 0)
+        return "is empty";
+    if (id.len > USER_ID_MAX)
+        return "is longer than 128 bytes";
+    return has_control(id) ? "contains a control character" : NULL;
+}
 
-    if (!json_is_array(list) || json_array_size(list) > STATUS_IDS_MAX)
-        return -1;
+static const char *fault_of_number(double number)
+{
+    if (fabs(number) >= 0x1p63)
+        return "is an integer beyond 64 bits";
+    return fabs(number) > INTEGER_REAL_MAX ? "is a double that is not exact" : "is a number with a fraction";
+}
+
+/* NULL, or what is wrong with it. */
+static const char *read_id(const json_t *value, char *number, struct status_id *id)
+{
+    int64_t integer;
+    id->number = json_reader_integer(value, &integer);
+    if (id->number) {
+        int len = snprintf(number, NUMBER_SIZE, "%" PRId64, integer);
+
+        id->id = (struct span){number, (size_t)len};
+        return NULL;
+    }
+    id->id = json_reader_span(value);
+    if (json_is_real(value))
+        return fault_of_number(json_real_value(value));
+    return json_is_string(value) ? fault_of_text(id->id) : "is neither a string nor an integer";
+}
+
+static const char *fault_of_list(const json_t *root, const json_t *list)
+{
+    if (!json_is_object(root))
+        return "the body is no object";
+    if (!list)
+        return "the key is missing";
+    return json_is_array(list) ? NULL : "must be an array";
+}
+
+static int refuse_list(char error[STATUS_ERROR_SIZE], const char *fault)
+{
+    snprintf(error, STATUS_ERROR_SIZE, IDS_ERROR ": %s", fault);
+    return -1;
+}
+
+static int read_ids(const json_t *root, struct status_request *r, char error[STATUS_ERROR_SIZE])
+{
+    const json_t *value, *list = json_object_get(root, "userIds");
+    const char *fault = fault_of_list(root, list);
+    size_t i;
+    if (fault)
+        return refuse_list(error, fault);
     r->count = json_array_size(list);
+    if (r->count > STATUS_IDS_MAX) {
+        snprintf(error, STATUS_ERROR_SIZE, IDS_ERROR ": %zu items, at most %d are allowed", r->count,
+                 STATUS_IDS_MAX);
+        return -1;
+    }
     r->ids = mem_array(r->count, sizeof(*r->ids));
     r->numbers = mem_array(r->count, NUMBER_SIZE);
     json_array_foreach(list, i, value)
     {
-        if (read_id(value, r->numbers + i * NUMBER_SIZE, &r->ids[i]) < 0)
+        if ((fault = read_id(value, r->numbers + i * NUMBER_SIZE, &r->ids[i]))) {
+            snprintf(error, STATUS_ERROR_SIZE, IDS_ERROR ": item %zu (userIds[%zu]) %s", i + 1, i, fault);
             return -1;
+        }
     }
     return 0;
 }
 
-int status_request_read(struct span body, struct status_request *ret, const char **ret_error)
+int status_request_read(struct span body, struct status_request *ret, char error[STATUS_ERROR_SIZE])
 {
     struct status_request r = {0};
-
     if (body.len > STATUS_BODY_MAX) {
-        *ret_error = error_large;
+        strcpy(error, "Body too large");
         return -1;
     }
-    r.json = jsontext_load(body);
+    r.json = json_reader_load(body);
     if (!r.json) {
-        *ret_error = error_json;
+        strcpy(error, "Invalid JSON");
         return -1;
     }
-    if (read_ids(json_object_get(r.json, "userIds"), &r) < 0) {
-        *ret_error = error_ids;
+    if (read_ids(r.json, &r, error) < 0) {
         status_request_finish(&r);
         return -1;
     }
@@ -80,34 +130,43 @@ void status_write_begin(struct bytes *out)
     bytes_append_text(out, "{\"success\":true,\"users\":[");
 }
 
-void status_write_user(struct status_id id, const struct status *status, bool first, struct bytes *out)
+__attribute__((flatten)) void status_write_user(struct status_id id, const struct status *status, bool first,
+                                                struct bytes *out)
 {
-    bytes_append_text(out, first ? "{\"userId\":" : ",{\"userId\":");
+    struct encoder e = encoder_begin(ENCODING_JSON, out);
+    if (!first)
+        encoder_comma(&e);
+    encoder_map(&e, NULL, 5);
     if (id.number)
-        bytes_append_span(out, id.id);
+        encoder_json_verbatim(&e, "userId", id.id);
     else
-        bytes_append_json(out, id.id);
-    bytes_append_text(out, status->online ? ",\"status\":\"online\",\"lastSeen\":"
-                                          : ",\"status\":\"offline\",\"lastSeen\":");
-    jsonput_ms(out, status->last_seen_ms);
-    bytes_append_text(out, ",\"deviceId\":");
+        encoder_str(&e, "userId", id.id);
+    encoder_str(&e, "status", status->online ? SPAN("online") : SPAN("offline"));
+    encoder_ms(&e, "lastSeen", status->last_seen_ms);
     if (status->device.data)
-        bytes_append_json(out, status->device);
+        encoder_str(&e, "deviceId", status->device);
     else
-        bytes_append_text(out, "null");
-    bytes_append_char(out, '}');
+        encoder_nil(&e, "deviceId");
+    encoder_ms(&e, "lastHeartbeat", status->last_heartbeat_ms);
+    encoder_end_map(&e);
+    encoder_finish(&e);
 }
 
 void status_write_end(int64_t timestamp_ms, struct bytes *out)
 {
-    bytes_append_text(out, "],\"timestamp\":");
-    jsonput_ms(out, timestamp_ms);
-    bytes_append_char(out, '}');
+    struct encoder e = encoder_begin(ENCODING_JSON, out);
+    encoder_end_array(&e);
+    encoder_ms(&e, "timestamp", timestamp_ms);
+    encoder_end_map(&e);
+    encoder_finish(&e);
 }
 
 void status_write_error(const char *error, struct bytes *out)
 {
-    bytes_append_text(out, "{\"success\":false,\"error\":");
-    bytes_append_json(out, span_of(error));
-    bytes_append_char(out, '}');
+    struct encoder e = encoder_begin(ENCODING_JSON, out);
+    encoder_map(&e, NULL, 2);
+    encoder_bool(&e, "success", false);
+    encoder_str(&e, "error", span_of(error));
+    encoder_end_map(&e);
+    encoder_finish(&e);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // make bench: presence beside an everyday Node peer, in one run, on one machine. bench.js [--full] [--json] [stage …]
 'use strict';
 const os = require('node:os');
@@ -8,6 +9,9 @@ const table = require('./table');
 const arguments_ = process.argv.slice(2);
 const full = arguments_.includes('--full'), asJson = arguments_.includes('--json');
 const wanted = arguments_.filter((argument) => !argument.startsWith('--'));
+
+const unknown = arguments_.filter((argument) => argument.startsWith('--') ? !['--full', '--json'].includes(argument)
+  : ![plan.full, plan.quick].some(({ stages }) => argument in stages));
 
 function say(text) { process.stderr.write(`bench: ${text}\n`); }
 
@@ -26,6 +30,10 @@ async function main() {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endAll().finally(() => process.exit(130)));
+if (unknown.length) {
+  say(`${unknown.join(', ')}: unknown. bench.js [--full] [--json] [${Object.keys(plan.full.stages).join(' ')}]`);
+  process.exit(2);
+}
 main().catch(async (error) => {
   await endAll();
   say(error.message);

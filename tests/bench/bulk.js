@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // POST /api/presence/status for 100 ids over several connections, each asking again when it has its answer. wrk asks: a client in
 // Node takes longer to ask than presence-api to answer, and would be what is measured.
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How long after the true deadline of a silent user the others are told; 1 % of the users are silent.
 'use strict';
 const Redis = require('ioredis');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What grows with connections and with users: the cost of an event must not.
 'use strict';
 const { load } = require('./load');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs presence-sim load against a side and reads its reports: one for each time it measured.
 'use strict';
 const { spawn } = require('node:child_process');

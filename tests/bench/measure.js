@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a process of this machine has taken, by the kernel's own accounting, and how figures are put together.
 'use strict';
 const fs = require('node:fs');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The peer: presence as it is written every day, on ws, ioredis, @msgpack/msgpack and jsonwebtoken. The guide's messages, keys,
 // channels and HTTP request, one process, Redis asked for each event. Settings: SECRET_KEY, REDIS_SOCKET, PRESENCE_TTL (s).
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is measured, and how much of it: the quick form in 3 minutes, the full one in 35.
 'use strict';
 const { bulk } = require('./bulk');

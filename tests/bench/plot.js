@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Draws how the costs of an event grow with connections and users, from what `make bench FULL=1 JSON=1` prints:
 // plot.js < bench.json > growth.svg
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Users beyond the sockets: put into Redis as each side would have written them.
 'use strict';
 const fs = require('node:fs');
@@ -20,7 +21,7 @@ async function sessions(redis) {
   const text = ['prelude', 'apply'].map((name) => fs.readFileSync(path.join(SCRIPTS, `${name}.lua`), 'utf8')).join('\n');
   const sha = await redis.script('LOAD', text);
   const runId = /^run_id:(\w+)/m.exec(await redis.info('server'))[1];
-  const head = [sha, 1, 'presence:due', 'presence:', runId, 0, 0, 16384, 'bench', 0, DAY_MS, 0, 0];
+  const head = [sha, 1, 'presence:due', 'presence:', runId, 0, 0, 16384, 'bench', 0, DAY_MS, 0];
   return (users) => redis.evalsha(...head, ...users.flatMap(({ user, deadline }) => {
     const beat = deadline - DAY_MS;
     return ['omobile', user, `bench/${user}`, beat, `${beat}\t\t\tdevice-of-${user}`, ''];
@@ -70,4 +71,4 @@ async function swept(rig) {
   }
 }
 
-module.exports = { populate, ageIndex, swept, userName };
+module.exports = { populate, ageIndex, swept, userName, sessions };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The two sides of the comparison, each with a Redis of its own and started cold for every stage. Everything is on loopback or a
 // unix socket, in a directory that goes with it.
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A dashboard that arrives: how long until its first message is complete, and what that cost.
 'use strict';
 const net = require('node:net');

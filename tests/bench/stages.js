@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The stages that presence-sim drives: phones that connect and beat, dashboards that are told.
 'use strict';
 const { load } = require('./load');

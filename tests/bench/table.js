@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Tables: what was measured, ours, the peer's, and how many times ours goes into the peer's; and what grows with what.
 'use strict';
 

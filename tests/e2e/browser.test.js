@@ -1,4 +1,5 @@
-// A real browser: new WebSocket(url, [jwt, deviceId]) as the contract promises, and the dashboard page.
+// SPDX-License-Identifier: MIT
+// A real browser: new WebSocket(url, [jwt, deviceId]) as PROTOCOL.md promises, and the dashboard page.
 'use strict';
 const assert = require('node:assert');
 const http = require('node:http');

@@ -1,4 +1,5 @@
-// presence-ctl: every command and every exit code (contract sections 1 and 8), on a real Redis and real servers.
+// SPDX-License-Identifier: MIT
+// presence-ctl: every command and every exit code (the manual pages and presence-ctl(1)), on a real Redis and real servers.
 'use strict';
 const assert = require('node:assert');
 const fs = require('node:fs');
@@ -50,7 +51,7 @@ test('usage: what is wrong is said, with the exit code', async () => {
     [2, ['watch', '--frequency', '5'], /unknown flag --frequency/],
     [2, ['token', 'user1', '--secret-key', 'x'], /a secret comes from SECRET_KEY/],
     [2, ['status', '--redis-password', 'x', 'a'], /a secret comes from REDIS_PASSWORD/],
-    [3, ['count', '--redis-port', '99999'], /--redis-port=99999/],
+    [3, ['count', '--redis-port', '99999'], /REDIS_PORT=99999: must be a whole number, 1 to 65535/],
     [3, ['wait', 'a', 'online', '--timeout', 'soon'], /--timeout=soon/],
     [3, ['count', '--prefix', ''], /PRESENCE_PREFIX/],
     [0, ['--version'], /^presence-ctl \d+\.\d+\.\d+$/m],
@@ -74,9 +75,8 @@ test('help: each command is in the list, has a page of its own, and completes', 
     assert.match(help.stdout, /--json/);
   }
   for (const shell of ['bash', 'zsh', 'fish']) {
-    const completion = await run(CTL, ['--completions', shell]);
-    assert.equal(completion.code, 0);
-    for (const command of commands) assert.ok(completion.stdout.includes(command), `${shell}: ${command}`);
+    const text = fs.readFileSync(path.join(__dirname, '../../completions', shell === 'zsh' ? '_presence-ctl' : `presence-ctl.${shell}`), 'utf8');
+    for (const command of commands) assert.ok(text.includes(command), `${shell}: ${command}`);
   }
 });
 
@@ -96,13 +96,14 @@ scenario('status: of one and of several, for people and programs', { servers: 1 
   await s.phone('user1', { device: 'device-abc' });
   await until(async () => (await s.online()).length === 1, 'online');
   const table = (await ctl(s, 0, 'status', 'user1')).stdout;
-  assert.match(table, /^USER +STATUS +LAST SEEN +DEVICE\nuser1 +online +\d\d:\d\d:\d\d\.\d{3} \(\d+ m?s ago\) +device-abc\n$/);
+  assert.match(table, /^USER +STATUS +LAST HEARTBEAT +DEVICE\nuser1 +online +\d\d:\d\d:\d\d\.\d{3} \(\d+ m?s ago\) +device-abc\n$/);
   assert.match((await ctl(s, 1, 'status', 'user1', 'user2')).stdout, /user2 +offline +never +-/);
   const [one, two] = await json(s, 1, 'status', 'user1', 'user2');
   assert.equal(one.status, 'online');
   assert.equal(one.deviceId, 'device-abc');
   assert.equal(Date.parse(one.lastSeenTime), one.lastSeen);
-  assert.deepEqual(two, { userId: 'user2', status: 'offline', lastSeen: 0, lastSeenTime: null, deviceId: null });
+  assert.deepEqual(two, { userId: 'user2', status: 'offline', lastSeen: 0, lastSeenTime: null,
+    lastHeartbeat: 0, lastHeartbeatTime: null, deviceId: null, refused: null });
   // What another program wrote cannot move the cursor.
   await s.redis.hset('presence:meta:user1', 'deviceId', '\x1b[2J\u202e');
   assert.match((await ctl(s, 0, 'status', 'user1')).stdout, /\\x1b\[2J\\u\{202e\}/);
@@ -124,7 +125,7 @@ scenario('list and count: everyone once, whatever the number', { servers: 0 }, a
   assert.equal(all.length, 3000);
   assert.equal(new Set(all.map((u) => u.userId)).size, 3000);
   assert.deepEqual(all.find((u) => u.userId === 'user7'), { userId: 'user7', status: 'online', lastSeen: 1702281234567,
-    lastSeenTime: '2023-12-11T07:53:54.567Z', deviceId: 'd7', groups: ['a', 'b'] });
+    lastSeenTime: '2023-12-11T07:53:54.567Z', lastHeartbeat: 1702281234567, lastHeartbeatTime: '2023-12-11T07:53:54.567Z', deviceId: 'd7', groups: ['a', 'b'] });
   assert.equal((await json(s, 0, 'list', '--limit', '7')).length, 7);
   const table = (await ctl(s, 0, 'list', '-l', '5')).stdout.trim().split('\n');
   assert.equal(table.length, 6);
@@ -497,6 +498,7 @@ scenario('doctor: all well, then one ill after the other', { servers: 2, expiryd
   let ill = await findings(s, 1);
   assert.deepEqual(faults(ill), ['eviction']);
   assert.match(ill.find((f) => f.check === 'eviction').mend, /CONFIG SET maxmemory-policy noeviction/);
+  for (const finding of ill) assert.equal(finding.fix, finding.mend, 'two names of one value');
   await s.redis.config('SET', 'maxmemory-policy', 'noeviction');
 
   await s.redis.config('SET', 'notify-keyspace-events', 'K$');
@@ -523,6 +525,22 @@ scenario('doctor: all well, then one ill after the other', { servers: 2, expiryd
   assert.match(ill.find((f) => f.check === 'expiryd').text, /no presence-expiryd is alive/);
 });
 
+scenario('doctor at once after the start: no registration has a clock that is apart', { servers: 0 }, async (s, t) => {
+  const offsets = [], monitor = await s.beside().monitor();
+  t.after(() => monitor.disconnect());
+  monitor.on('error', () => {}).on('monitor', (time, [command, key, ...rest]) => {
+    if (command.toLowerCase() === 'hset' && key === 'presence:nodes')
+      for (let i = 1; i < rest.length; i += 2) offsets.push(JSON.parse(rest[i]));
+  });
+  const [server] = await Promise.all([s.startServer(), s.startApi(), s.startExpiryd()]);
+  const first = lines((await s.ctl('doctor', '--json')).stdout); // other faults may be true still
+  assert.deepEqual(first.filter((f) => f.check === 'clocks').map((f) => f.verdict), ['ok']);
+  await s.ready(server);
+  const heard = (program) => offsets.filter((node) => node.program === program).length;
+  await until(() => ['presence-ws', 'presence-api', 'presence-expiryd'].every((program) => heard(program) > 2), 'each has registered twice');
+  assert.deepEqual(offsets.filter((node) => Math.abs(node.offset) > 1000), []);
+});
+
 scenario('doctor: index, keys and sessions that disagree, each by its name', { servers: 0 }, async (s) => {
   for (const user of ['key', 'meta', 'unlisted', 'bare', 'late']) await ctl(s, 0, 'online', user);
   await s.redis.del('presence:user:key');
@@ -546,6 +564,21 @@ scenario('doctor: index, keys and sessions that disagree, each by its name', { s
   await ctl(s, 0, 'repair');
   const left = faults(await findings(s, 1)).filter((check) => check !== 'expiryd');
   assert.deepEqual(left, ['sessions'], 'what nothing explains ends with its deadline');
+});
+
+scenario('doctor: daemons with other TTLs than each other, or than this shell; repair takes the longest', { servers: 1, expiryds: 0 }, async (s) => {
+  const other = { PRESENCE_TTL: '90s' };
+  await until(async () => (await findings(s, 1)).some((f) => f.check === 'ttl'), 'the server has said its TTL');
+  const ttls = async (env) => lines((await ctlWith(s, env, 'doctor', '--json')).stdout).filter((f) => f.check === 'ttl').map((f) => f.verdict);
+  assert.deepEqual(await ttls({}), ['ok']);
+  assert.deepEqual(await ttls(other), ['ok', 'note']);
+  await s.startExpiryd(other);
+  await until(async () => (await ttls({})).join() === 'fault,note', 'a fault');
+  const [fault] = lines((await ctlWith(s, {}, 'doctor', '--json')).stdout).filter((f) => f.check === 'ttl');
+  assert.match(fault.text, /^presence-ws \S+ at \S+ has a PRESENCE_TTL of .+, others have 1 min 30 s$/);
+  await s.redis.set('presence:user:theirs', '1');
+  assert.equal((await ctlWith(s, { PRESENCE_TTL: '10s', PRESENCE_DRAIN_GRACE: '1s' }, 'repair')).code, 0);
+  assert.ok(await s.redis.pttl('presence:user:theirs') > 60000);
 });
 
 scenario('doctor: wrong password, Redis away, a replica, a user who may little', { servers: 0 }, async (s) => {

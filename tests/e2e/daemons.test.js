@@ -1,4 +1,5 @@
-// What the three daemons do alike: contract section 1 and the log of section 7.
+// SPDX-License-Identifier: MIT
+// What the three daemons do alike, as their manual pages say: start, signals, exit codes, the log.
 'use strict';
 const assert = require('node:assert');
 const fs = require('node:fs');
@@ -12,7 +13,7 @@ const DAEMONS = [['presence-ws', 'PRESENCE_WS_LISTEN'], ['presence-api', 'PRESEN
 
 // Prints what process managers are told (sd_notify(3)): Node has no datagrams on unix sockets.
 const LISTENER = `use Socket; $| = 1; socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, sockaddr_un($ARGV[0])) or die;
-  print "bound\\n"; while (defined recv(S, $m, 100, 0)) { print "told $m\\n" }`;
+  print "bound\\n"; while (defined recv(S, $m, 1000, 0)) { print "told $m\\n" }`;
 
 // Hands over a TCP and a unix socket as sd_listen_fds(3) has it: descriptors 3 and 4, which nobody else accepts from.
 const ACTIVATOR = `use Socket; BEGIN { $^F = 9 } $| = 1;
@@ -43,6 +44,13 @@ for (const [program, variable] of DAEMONS) {
     assert.deepEqual(await daemon.exited, { code: 0, signal: null });
   });
 
+  scenario(`${program}: one that ends is no longer listed among those that live`, { servers: 0 }, async (s) => {
+    const daemon = await s.startDaemon(program, variable);
+    await until(async () => await s.redis.hlen('presence:nodes') === 1, 'it is listed');
+    assert.deepEqual(await daemon.stop(), { code: 0, signal: null });
+    assert.equal(await s.redis.hlen('presence:nodes'), 0);
+  });
+
   scenario(`${program}: sockets of systemd, TCP and unix`, { servers: 0, env: { PRESENCE_API_AUTH: 'none' } }, async (s) => {
     const file = path.join(s.dir, 'handed.sock');
     const daemon = s.start('perl', ['-e', ACTIVATOR, file, path.join(BIN, program)], { [variable]: 'systemd' });
@@ -60,7 +68,7 @@ for (const [program, variable] of DAEMONS) {
     const second = started(s, program, { [variable]: address }, ['--reuseport']);
     await second.printed(/listening address=/);
     const taken = await run(path.join(BIN, program), [], { env: { ...s.env, [variable]: address } });
-    assert.deepEqual([taken.code, taken.stderr], [3, `${program}: port ${first.port} is in use (${address})\n`]);
+    assert.deepEqual([taken.code, taken.stderr], [3, `${program}: port ${first.port} is in use (${address}); --listen or ${variable} names another address\n`]);
     await first.stop();
     assert.equal((await get({ port: first.port }, '/healthz')).status, 200, 'the other has the port');
     const file = path.join(s.dir, 'own.sock');
@@ -82,7 +90,7 @@ for (const [program, variable] of DAEMONS) {
     assert.equal(daemon.output, '');
     fs.writeFileSync(file, 'LOG_LEVEL=debug\n');
     daemon.signal('SIGHUP');
-    await daemon.printed(/info presence-\w+ reloaded\n/);
+    await daemon.printed(/info presence-\w+ reloaded changed="log level" log_level_before=error log_level=debug/);
     fs.writeFileSync(file, 'LOG_LEVEL=loud\n');
     daemon.signal('SIGHUP');
     await daemon.printed(/error presence-\w+ reload_failed error="[^"]*LOG_LEVEL[^"]*loud/);

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
 // The examples for those who run it: Redis's settings and least privilege, units and Procfile, the CI script.
 'use strict';
 const assert = require('node:assert');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
 const Redis = require('ioredis');
@@ -148,6 +150,35 @@ for (const name of units) {
 test('the units are equally confined', () => {
   const confined = units.map((name) => /^DynamicUser=[^]*?(?=^\[Install\])/m.exec(read('systemd', name))[0]);
   assert.equal(new Set(confined).size, 1);
+});
+
+test('what is shipped starts where there is no IPv6', () => {
+  const sockets = fs.readdirSync(path.join(EXAMPLES, 'systemd')).filter((name) => name.endsWith('.socket'));
+  const six = sockets.filter((name) => /^ListenStream=.*\[/m.test(read('systemd', name)));
+  assert.ok(sockets.length > six.length && six.length > 0);
+  for (const name of six) {
+    const unit = read('systemd', name);
+    // A unit of its own, left out without the family, and content with an address that is not there.
+    assert.ok(unit.match(/^ListenStream=/mg).length === 1 && /^ConditionPathExists=\/proc\/net\/if_inet6$/m.test(unit) && /^FreeBind=yes$/m.test(unit), name);
+    const [, service] = /^Service=(\S+)$/m.exec(unit);
+    assert.match(read('systemd', service), new RegExp(`^Wants=${name}$`, 'm'));
+    assert.match(read('systemd', service.replace('.service', '.socket')), new RegExp(`^Also=${name}$`, 'm'));
+  }
+  assert.doesNotMatch(read('nginx.conf'), /^\s*listen\s+\[/m);
+});
+
+test('systemd understands the units', async (t) => {
+  if ((await run('sh', ['-c', 'command -v systemd-analyze'])).code !== 0) return t.skip('there is no systemd-analyze here');
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'presence-units-'));
+  try {
+    for (const name of fs.readdirSync(path.join(EXAMPLES, 'systemd')))
+      fs.writeFileSync(path.join(dir, name), read('systemd', name).replaceAll('/usr/local/bin', BIN));
+    const files = fs.readdirSync(dir).map((name) => path.join(dir, name.replace('@.', '@3010.')));
+    const checked = await run('systemd-analyze', ['verify', ...files], { env: { SYSTEMD_UNIT_PATH: `${dir}:` } });
+    assert.deepEqual(checked.stderr.split('\n').filter((line) => line.includes('presence')), []);
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 test('Procfile: every daemon starts as it says', async () => {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 // The examples as a user runs them: the phone and the dashboard as programs, and the guide's own lines as they stand there.
 'use strict';
 const assert = require('node:assert');
+const fs = require('node:fs');
 const path = require('node:path');
 const WebSocket = require('ws');
 const { BIN, ROOT } = require('./lib/process');
@@ -209,3 +211,16 @@ for (const library of ['notepack', 'notepack.io']) {
       { userId: 'user9', status: 'online', deviceId: 'device-123' }, { userId: 'user456', status: 'offline', deviceId: null }]);
   });
 }
+
+scenario('the alert rules ask for metrics that there are, and each daemon measures its loop', { expiryds: 1, api: true }, async (s) => {
+  const texts = await Promise.all([...s.servers, ...s.expiryds, s.api].map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  for (const text of texts) {
+    const [, count] = text.match(/^presence_loop_turn_seconds_count (\d+)$/m);
+    assert.ok(Number(count) > 0);
+    for (const bound of ['0.001', '0.05', '1', '+Inf']) assert.ok(text.includes(`presence_loop_turn_seconds_bucket{le="${bound}"}`), bound);
+  }
+  const rules = fs.readFileSync(path.join(EXAMPLES, 'alerts.yml'), 'utf8').match(/expr: .*/g);
+  const names = rules.flatMap((rule) => rule.match(/presence_\w+(\{[^}]*\})?/g));
+  assert.ok(names.length >= 4);
+  for (const name of names) assert.ok(texts.some((text) => text.includes(`\n${name} `)), name);
+});

@@ -1,4 +1,5 @@
-// presence-expiryd: silence becomes offline, once, whatever runs beside it (contract sections 1, 4 and 7).
+// SPDX-License-Identifier: MIT
+// presence-expiryd: silence becomes offline, once, whatever runs beside it (the manual pages and KEYS.md).
 'use strict';
 const assert = require('node:assert');
 const fs = require('node:fs');
@@ -145,3 +146,18 @@ scenario('Redis stands still for longer than the TTL: nobody alive is shown offl
   await new Promise((resolve) => setTimeout(resolve, 4000));
   assert.deepEqual(updates.slice(60).map((e) => `${e.userId} ${e.status}`).sort(), range(5).map((i) => `user${i} offline`));
 });
+
+scenario('an entry taken out of the index by hand comes back with the next beat, without a repair pass, and the repair counts anew',
+  { env: { PRESENCE_HEARTBEAT_MIN: '0', PRESENCE_REPAIR_INTERVAL: '0' } }, async (s) => {
+    const phone = await s.phone('alice');
+    await s.phone('bob');
+    const dashboard = await s.dashboard();
+    await until(async () => (await s.online()).length === 2, 'both are online');
+    await s.redis.zrem('presence:due', 'alice');
+    phone.beat();
+    await until(async () => (await s.online()).join() === 'alice,bob', 'alice is listed again');
+    assert.equal(await s.redis.hget('presence:epoch', 'online'), '3');
+    assert.equal((await s.ctl('repair')).code, 0);
+    assert.equal(await s.redis.hget('presence:epoch', 'online'), '2');
+    assert.deepEqual(dashboard.faults, []);
+  });

@@ -1,4 +1,5 @@
-// What clients send, well and badly (contract section 3): frames byte by byte against the real presence-ws.
+// SPDX-License-Identifier: MIT
+// What clients send, well and badly (PROTOCOL.md): frames byte by byte against the real presence-ws.
 'use strict';
 const assert = require('node:assert');
 const msgpack = require('@msgpack/msgpack');
@@ -7,7 +8,7 @@ const { frame, fragments, TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG } = requ
 const { metric, leavesNothing } = require('./lib/server');
 const { codecs, HEARTBEAT, UPDATE, SNAPSHOT, SUBSCRIBE, BATCH, HELLO } = require('./lib/clients');
 const { EACH, PTT, pack, hex, skipped, heard, refusedBeats, connect, alive, wentOffline, beatOf } = require('./lib/frames');
-const { MALFORMED, MALFORMED_JSON, BROKEN, beatBytes, wishBytes } = require('./lib/malformed');
+const { MALFORMED, MALFORMED_JSON, OTHERS, OTHERS_JSON, BEATS, BEATS_JSON, DROPPED, DROPPED_JSON, BROKEN, beatBytes, wishBytes } = require('./lib/malformed');
 
 scenario('five and six elements, in both encodings and by every codec, are a heartbeat', { env: EACH }, async (s) => {
   const server = s.servers[0];
@@ -107,9 +108,11 @@ scenario('every message of the server, read by every codec', { env: EACH }, asyn
   for (const name of ['packed', 'json']) {
     const hello = await read[name]();
     assert.deepEqual(hello.slice(0, 5), [0, HELLO, 0, 'broadcast', '0']);
-    assert.deepEqual(Object.keys(hello[5]), ['heartbeatInterval', 'ttl', 'serverTime', 'node']);
+    assert.deepEqual(Object.keys(hello[5]), ['heartbeatInterval', 'ttl', 'serverTime', 'node', 'store', 'storeSince']);
     assert.deepEqual([hello[5].heartbeatInterval, hello[5].ttl], [30000, 60000]);
     assert.ok(Math.abs(hello[5].serverTime - Date.now()) < 5000);
+    assert.equal(hello[5].store, 'up');
+    assert.ok(hello[5].storeSince <= hello[5].serverTime && hello[5].storeSince > hello[5].serverTime - 60000);
   }
   for (const name of Object.keys(viewers)) {
     const snapshot = await read[name]();
@@ -171,6 +174,62 @@ scenario('no message, too long, against the protocol: closed with its code, and 
   good.terminate();
 });
 
+scenario('what is none of ours is skipped, however it looks and in whatever pieces it comes', { env: EACH }, async (s) => {
+  const server = s.servers[0];
+  const before = await skipped(server);
+  const rows = [...OTHERS.map(([name, message]) => [name, BINARY, message]), ...OTHERS_JSON.map((text) => [text.slice(0, 60), TEXT, Buffer.from(text)])];
+  const connections = [await connect(s, 'user1'), await connect(s, 'user1', { json: true }), await connect(s, 'boss', { role: 'web' })];
+  let count = 0;
+  for (const raw of connections) // each kind of frame on each kind of connection
+    for (const [name, opcode, message] of rows) {
+      raw.send(opcode, message);
+      if (message.length > 1) raw.write(Buffer.concat(fragments(opcode, message, message.length < 600 ? 1 : 3000)));
+      count += message.length > 1 ? 2 : 1;
+      await alive(raw, name);
+      assert.equal(await skipped(server), before + count, name);
+    }
+  assert.equal(await metric(server, 'presence_closed_total{reason="rule"}'), 0);
+  assert.equal(await heard(server), 0);
+  assert.deepEqual(await s.online(), ['user1']);
+});
+
+scenario('whole numbers as doubles, a byte order mark, huge numbers: still a heartbeat', { env: EACH }, async (s) => {
+  const server = s.servers[0];
+  const phone = await connect(s, 'user1'), json = await connect(s, 'user1', { json: true });
+  let count = 0;
+  for (const [raw, opcode, rows] of [[phone, BINARY, BEATS], [json, TEXT, BEATS_JSON.map((text) => [text.slice(0, 60), text])]])
+    for (const [name, message] of rows) {
+      raw.send(opcode, message);
+      raw.write(Buffer.concat(fragments(opcode, Buffer.from(message), 1)));
+      await alive(raw, name);
+      assert.equal(await heard(server), count += 2, name);
+    }
+  const numbered = await connect(s, 42);
+  numbered.send(BINARY, hex('95 00 1e cb4045000000000000 00 80')); // fromId 42.0
+  await alive(numbered, 'from a double');
+  assert.equal(await heard(server), count + 1);
+  assert.equal(await refusedBeats(server), 0);
+});
+
+scenario("metadata that can't be kept is dropped and counted, and the beat is kept", { env: EACH }, async (s) => {
+  const server = s.servers[0];
+  const dropped = () => metric(server, 'presence_metadata_dropped_total');
+  const phone = await connect(s, 'user1'), json = await connect(s, 'user1', { json: true });
+  const stored = () => s.redis.hget('presence:meta:user1', 'metadata');
+  phone.send(BINARY, pack([0, HEARTBEAT, 'user1', 0, { metadata: { kept: 1 } }]));
+  await until(async () => await stored() === '{"kept":1}', 'metadata that is kept');
+  let count = 0;
+  for (const [raw, opcode, rows] of [[phone, BINARY, DROPPED], [json, TEXT, DROPPED_JSON.map((text) => [text.slice(0, 60), text])]])
+    for (const [name, message] of rows) {
+      raw.send(opcode, message);
+      await alive(raw, name);
+      assert.equal(await dropped(), ++count, name);
+      assert.equal(await heard(server), count + 1, name);
+    }
+  assert.equal(await stored(), '{"kept":1}', 'the last that was kept');
+  assert.deepEqual(await s.online(), ['user1']);
+});
+
 scenario('a frame without a mask harms nobody', { env: EACH }, async (s) => {
   const phone = await connect(s, 'user1'), other = await connect(s, 'user2');
   phone.send(BINARY, beatOf(hex('80')), { masked: false }).send(BINARY, hex('c1'), { masked: false });
@@ -194,7 +253,7 @@ scenario('fragments down to one byte, with control frames between them', { env: 
       between(fragments(opcode(json), beat, 1), frame(PONG, 'unasked')),
       between(fragments(opcode(json), beat, 3), frame(PING, 'x'.repeat(125))),
       [frame(opcode(json), '', { fin: false }), frame(CONTINUATION, beat, { fin: false }), frame(CONTINUATION)],
-      [frame(opcode(json), beat, { fin: false }), ...Array(200).fill(frame(CONTINUATION, '', { fin: false })),
+      [frame(opcode(json), beat, { fin: false }), ...Array(80).fill(frame(CONTINUATION, '', { fin: false })),
         frame(CONTINUATION)]];
     for (const frames of ways) {
       await s.redis.hdel('presence:meta:user1', 'metadata');

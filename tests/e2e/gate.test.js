@@ -1,12 +1,14 @@
-// Who may connect (contract section 2): refusals and every way in, read byte by byte, on the real presence-ws.
+// SPDX-License-Identifier: MIT
+// Who may connect (PROTOCOL.md): refusals and every way in, read byte by byte, on the real presence-ws.
 'use strict';
 const assert = require('node:assert');
 const path = require('node:path');
+const test = require('node:test');
 const WebSocket = require('ws');
-const { scenario, until } = require('./lib/stack');
+const { scenario, SECRET, until } = require('./lib/stack');
 const { BIN } = require('./lib/process');
 const { Raw, ask, head, frame, TEXT, BINARY, PING } = require('./lib/raw');
-const { metric, leavesNothing } = require('./lib/server');
+const { metric, leavesNothing, start } = require('./lib/server');
 const { DEBUG, refused, allRefused, enter, deviceOf } = require('./lib/gate');
 
 scenario('a request that is none: 400 and 431', { env: DEBUG }, async (s) => {
@@ -100,14 +102,34 @@ scenario('404, 426, 403, and which of several reasons is named', { env: DEBUG },
 scenario('origins that are let in: the own name, or those that the settings name', { env: DEBUG }, async (s) => {
   const list = await s.startServer({ PRESENCE_ALLOWED_ORIGINS: 'https://a.example, https://*.b.example' });
   const all = await s.startServer({ PRESENCE_ALLOWED_ORIGINS: '*' });
-  const rows = [
-    [s.servers[0], undefined, 101], [s.servers[0], 'https://example.org', 101], [s.servers[0], 'http://EXAMPLE.org:8080', 101],
+  const shells = await s.startServer({ PRESENCE_ALLOWED_ORIGINS: 'file://,null,app://x,ionic://localhost,http://[::1]:8080,https://c.example:443' });
+  for (const server of [list, all, shells]) await s.ready(server);
+  const shown = ['file://', 'null', 'app://x', 'ionic://localhost', 'http://[::1]:8080', 'https://c.example'].map((o) => [shells, o, 101]);
+  const hidden = ['file://x', 'app://y', 'capacitor://localhost', 'http://[::2]:8080', 'http://[::1]', 'http://c.example'].map((o) => [shells, o, 403]);
+  const rows = [...shown, ...hidden,
+    [s.servers[0], 'file://', 403], [s.servers[0], undefined, 101], [s.servers[0], 'https://example.org', 101], [s.servers[0], 'http://EXAMPLE.org:8080', 101],
     [list, undefined, 101], [list, 'https://a.example', 101], [list, 'http://a.example', 403], [list, 'https://x.b.example', 101],
     [list, 'https://b.example', 403], [list, 'https://example.org', 403], [all, 'https://anybody.example', 101]];
   for (const [server, Origin, status] of rows) {
     const response = await ask(server, head({ token: s.token('user1', 'web'), Origin }));
     assert.equal(response.status, status, `${Origin}: ${response.body}`);
   }
+});
+
+test('an origin that can never match stops the start, and --check-config', async () => {
+  const rows = [
+    ['https://a.example/', /'https:\/\/a\.example\/' can never match.*write https:\/\/a\.example$/m],
+    ['https://a.example,b.example', /'b\.example' can never match.*write https:\/\/b\.example$/m],
+    ['file:///', /write file:\/\/$/m], ['https://a.example:99999', /1 to 65535/], ['https://*', /\* stands alone/], ['null,', /blank/],
+  ];
+  for (const program of ['presence-ws', 'presence-api'])
+    for (const [list, says] of rows)
+      for (const args of [[], ['--check-config']]) {
+        const { code, stderr } = await start(program, args, { PRESENCE_ALLOWED_ORIGINS: list, SECRET_KEY: SECRET });
+        assert.equal(code, 3, `${program} ${list}: ${stderr}`);
+        assert.match(stderr, new RegExp(`^${program}: PRESENCE_ALLOWED_ORIGINS: `));
+        assert.match(stderr, says);
+      }
 });
 
 scenario('every way to bring token and device, and which goes first', { env: DEBUG }, async (s) => {
@@ -284,7 +306,9 @@ scenario('503: viewers while presence is not known, everybody during a restart',
     refused('a viewer', await ask(fresh, head({ token: s.token('boss', 'web') })), 503, /Redis/, soon);
     refused('a bad role goes before', await ask(fresh, head({ token: s.token('boss', 'x') })), 403, /role/);
     const ready = await ask(fresh, 'GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n');
-    refused('readyz', ready, 503, /Redis/);
+    assert.equal(ready.status, 503);
+    assert.match(ready.json.error, /Redis/);
+    assert.deepEqual([Object.keys(ready.json), ready.json.store], [['success', 'error', 'store', 'storeSince'], 'lost']);
     const phone = await enter(s, fresh, { token: s.token('user1', 'mobile'), device_id: 'd' });
     await s.startRedis();
     assert.equal(await deviceOf(s, 'user1'), 'd');
@@ -299,7 +323,7 @@ scenario('503: viewers while presence is not known, everybody during a restart',
     late.terminate();
     phone.terminate();
     assert.equal(answer && answer.status, 503);
-    assert.match(answer.json.error, /restarting/);
+    assert.deepEqual(answer.json, { success: false, error: 'draining' });
     assert.equal(answer.headers['retry-after'], '1');
     assert.deepEqual(await fresh.exited, { code: 0, signal: null });
   });

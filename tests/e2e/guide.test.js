@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The guide's commands, key and channel names, as they are printed there; its code stands in examples.test.js.
 'use strict';
 const assert = require('node:assert');
@@ -70,7 +71,7 @@ scenario('DEBUG=vp:presence shows the heartbeats; a dashboard is a WEB CLIENT', 
   phone.beat({ type: 'heartbeat', timestamp: 1702281234567, metadata: { battery: 80, note: 'a\nb' } });
   await server.printed(/debug presence-ws heartbeat user=user1 device=device-123 timestamp=1702281234567 metadata="{[^\n]*battery[^\n]*}"\n/);
   phone.send([0, 30, 'user2', 0, null]);
-  await server.printed(/debug presence-ws heartbeat_refused user=user1 from=user2 /);
+  await server.printed(/info presence-ws heartbeat_refused user=user1 from=user2 /);
   await phone.close();
   await server.printed(/debug presence-ws client_gone user=user1 by=peer /);
   await s.dashboard({ user: 'boss' });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The multi-server setup: presence-ws twice behind a real nginx with ip_hash and the example's configuration. Phones come from
 // several loopback addresses, since ip_hash looks at the first three numbers.
 'use strict';

@@ -1,4 +1,5 @@
-// Who is online, seen by dashboards of two servers: contract section 4 on real sockets and a real Redis.
+// SPDX-License-Identifier: MIT
+// Who is online, seen by dashboards of two servers: on real sockets and a real Redis.
 'use strict';
 const assert = require('node:assert');
 const { scenario, until } = require('./lib/stack');

@@ -1,4 +1,5 @@
-// Redis lost and back, servers killed: contract section 4, "Redis lost and back". Nobody with live heartbeats is ever shown
+// SPDX-License-Identifier: MIT
+// Redis lost and back, servers killed: nobody with live heartbeats is ever shown
 // offline; views equal the truth afterwards.
 'use strict';
 const assert = require('node:assert');

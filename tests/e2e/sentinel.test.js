@@ -1,11 +1,13 @@
-// Redis behind Sentinel: the master dies or hands over, and nobody alive is shown offline (contract section 4, "failed over").
+// SPDX-License-Identifier: MIT
+// Redis behind Sentinel: the master dies or hands over, and nobody alive is shown offline.
 'use strict';
 const assert = require('node:assert');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const Redis = require('ioredis');
-const { scenario, until } = require('./lib/stack');
+const { scenario, until, REDIS_SERVER } = require('./lib/stack');
+const { BIN, run } = require('./lib/process');
 
 const PHONES = 60, DOWN_AFTER_MS = 1000;
 const range = (n) => [...Array(n).keys()];
@@ -32,7 +34,7 @@ class Topology {
   }
 
   startRedis(i, of) {
-    const child = this.s.start('redis-server', ['--port', String(this.ports[i]), '--bind', '127.0.0.1', '--save', '', '--dir', this.s.dir,
+    const child = this.s.start(REDIS_SERVER, ['--port', String(this.ports[i]), '--bind', '127.0.0.1', '--save', '', '--dir', this.s.dir,
       '--dbfilename', `${i}.rdb`, '--repl-diskless-sync-delay', '0', ...(of === undefined ? [] : ['--replicaof', '127.0.0.1', String(of)])]);
     this.redis[i] = child;
     return child.printed(/eady to accept connections/);
@@ -43,7 +45,7 @@ class Topology {
     fs.writeFileSync(file, `port ${port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 ${this.ports[0]} 2\n`
       + `sentinel down-after-milliseconds main ${DOWN_AFTER_MS}\nsentinel failover-timeout main 3000\n`);
     this.sentinels.push(port);
-    await this.s.start('redis-server', [file, '--sentinel']).printed(/Sentinel ID/);
+    await this.s.start(REDIS_SERVER, [file, '--sentinel']).printed(/Sentinel ID/);
   }
 
   async start() {
@@ -120,6 +122,7 @@ scenario('the master is killed: nobody alive is shown offline, and its return as
   const after = await topology.promoted(before);
   const master = topology.client(after);
   await until(async () => await master.zcard('presence:due') === PHONES, 'the new master knows all', 20000);
+  await s.servers[0].printed(new RegExp(`redis_up link=commands at=127.0.0.1:${after}/0 master=main sentinel=127.0.0.1:\\d+ run_id=`));
   await topology.startRedis(topology.ports.indexOf(before));
   const old = topology.client(before);
   await until(async () => /role:slave/.test(await old.info('replication')), 'the old master follows', 20000);
@@ -142,9 +145,54 @@ scenario('no sentinel, or none that knows the master: said, and not an end', { s
   s.settings.REDIS_URL = '';
   s.settings.REDIS_SENTINELS = `127.0.0.1:${await freePort()}`;
   const server = await s.startServer();
-  await server.printed(/redis_down link=commands at="master mymaster by 1 sentinels\/0" why="[^"]*refused/);
+  const sentinel = s.settings.REDIS_SENTINELS;
+  await server.printed(new RegExp(`redis_down link=commands at="master mymaster of 1 sentinel/0" master=mymaster sentinel=${sentinel}`
+    + ` why="sentinel ${sentinel}: Connection refused" hint="start the sentinels`));
   const ctl = await s.ctl('count');
   assert.equal(ctl.code, 4);
-  assert.match(ctl.stderr, /master mymaster by 1 sentinels/);
+  assert.match(ctl.stderr, new RegExp(`Redis at master mymaster of 1 sentinel/0: sentinel ${sentinel}: Connection refused`));
+  const doctor = await s.ctl('doctor');
+  assert.equal(doctor.code, 4);
+  assert.match(doctor.stdout, /mend: start the sentinels, or set REDIS_SENTINELS, REDIS_MASTER/);
   assert.equal((await fetch(`${server.url}/healthz`)).status, 200);
+});
+
+// What sentinels say: the address of a master, or none of that name.
+async function fakeSentinel(t, answer) {
+  const server = net.createServer((socket) => socket.on('data', () => socket.write(answer)).on('error', () => {}));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return `127.0.0.1:${server.address().port}`;
+}
+
+const bulk = (text) => `$${text.length}\r\n${text}\r\n`;
+
+scenario('the master refuses, or no sentinel knows it: told apart, and once though several are asked in turn', { servers: 0 }, async (s, t) => {
+  const dead = await freePort(), names = await fakeSentinel(t, `*2\r\n${bulk('127.0.0.1')}${bulk(String(dead))}`);
+  s.settings.REDIS_URL = '';
+  s.settings.REDIS_SENTINELS = `127.0.0.1:${await freePort()},${names}`;
+  const server = await s.startServer();
+  await server.printed(new RegExp(`redis_down link=commands at=127.0.0.1:${dead}/0 master=mymaster sentinel=${names}`
+    + ` why="master 127.0.0.1:${dead}: Connection refused" hint="look at the Redis that the sentinels name`));
+  const ctl = await s.ctl('count');
+  assert.equal(ctl.code, 4);
+  assert.match(ctl.stderr, new RegExp(`Redis at 127.0.0.1:${dead}/0 \\(master mymaster by sentinel ${names}\\): Connection refused`));
+  assert.match((await s.ctl('doctor')).stdout, /mend: look at the Redis that the sentinels name/);
+
+  const ignorant = await Promise.all([0, 1, 2].map(() => fakeSentinel(t, '*-1\r\n')));
+  s.settings.REDIS_SENTINELS = ignorant.join();
+  const other = await s.startServer({ LOG_LEVEL: 'debug' });
+  await until(() => other.output.split('redis_down link=commands').length > 4, 'tried again and again');
+  const told = other.output.match(/ warn presence-ws redis_down link=commands .*/g);
+  assert.equal(told.length, 1, told.join('\n'));
+  assert.match(told[0], /why="sentinel 127\.0\.0\.1:\d+: it knows no master of that name \(REDIS_MASTER\)"/);
+});
+
+scenario('sentinels and REDIS_URL are both set: refused at the start', { servers: 0 }, async (s) => {
+  s.settings.REDIS_SENTINELS = '127.0.0.1:1';
+  for (const name of ['presence-ws', 'presence-api', 'presence-expiryd', 'presence-ctl']) {
+    const { code, stdout, stderr } = await run(path.join(BIN, name), name === 'presence-ctl' ? ['count'] : [], { env: s.env });
+    assert.equal(code, 3, name);
+    assert.match(stdout + stderr, /REDIS_SENTINELS and REDIS_URL are both set: one of them must go/);
+  }
 });

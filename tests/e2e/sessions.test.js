@@ -1,4 +1,5 @@
-// Signs of life and what they count for: beats that are held, lastSeen, graces, reconnects (contract sections 3 and 4).
+// SPDX-License-Identifier: MIT
+// Signs of life and what they count for: beats that are held, lastSeen, graces, reconnects (PROTOCOL.md and KEYS.md).
 'use strict';
 const assert = require('node:assert');
 const { scenario, until } = require('./lib/stack');
@@ -19,6 +20,7 @@ const deadline = (s, user) => s.redis.pexpiretime(`presence:user:${user}`);
 const HELD = { PRESENCE_TTL: '6s' };
 
 scenario('a beat within the window is written when it opens, with the time at which it was heard', { env: HELD }, async (s) => {
+  const asked = Date.now();
   const phone = await s.phone('user1');
   const opened = Date.now();
   near(Number((await meta(s, 'user1')).lastSeen), opened, 'the connect');
@@ -33,7 +35,7 @@ scenario('a beat within the window is written when it opens, with the time at wh
   near(Number(before.lastSeen), opened, 'not written yet');
   assert.equal(before.metadata, undefined);
   await until(async () => (await meta(s, 'user1')).metadata === '{"battery":2}', 'the newest is written');
-  assert.ok(Date.now() - opened >= 2400, `after ${Date.now() - opened} ms`);
+  assert.ok(Date.now() - asked >= 2400, `after ${Date.now() - asked} ms`);
   assert.ok(Date.now() - opened <= 3500, `after ${Date.now() - opened} ms`);
   near(Number((await meta(s, 'user1')).lastSeen), heard, 'the beat');
   near(await deadline(s, 'user1'), heard + 6000, 'TTL from the last beat heard');
@@ -49,7 +51,7 @@ scenario('a held beat goes along with the close, and with the drain; after kill 
     const heard = Date.now();
     for (const phone of [breaks, drained, killed]) phone.beat({ metadata: { last: 'words' } });
     await sleep(700);
-    breaks.send('no message');
+    breaks.ws.send(Buffer.from([0xc1])); // no MessagePack
     await until(() => told(dashboard, 'breaks').length === 2, 'closed for breaking a rule');
     near(dashboard.of('breaks')[1].lastSeen, heard, 'the beat, not the close');
     assert.equal((await meta(s, 'breaks')).metadata, '{"last":"words"}');
@@ -73,6 +75,34 @@ scenario('a held beat goes along with the close, and with the drain; after kill 
     assert.deepEqual(dashboard.faults, []);
   });
 
+scenario('lastSeen is that of the last transition and lastHeartbeat the newest, whoever asks', { api: true, env: { PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
+  const get = async (path, options) => (await fetch(s.api.url + path, options)).json();
+  const first = await s.phone('user1', { device: 'a' });
+  await until(async () => (await s.online()).length === 1, 'online');
+  const opened = Number((await meta(s, 'user1')).lastSeen);
+  await s.phone('user1', { device: 'b' });
+  await until(async () => (await meta(s, 'user1')).deviceId === 'b', 'a second phone');
+  first.beat({ metadata: {} });
+  await until(async () => (await meta(s, 'user1')).metadata === '{}', 'a beat');
+  assert.ok(Number((await meta(s, 'user1')).lastSeen) > opened);
+  await s.redis.sadd('g.red.u', 'user1');
+  const viewer = await s.dashboard();
+  const shown = viewer.snapshots[0].users[0];
+  const live = Number((await meta(s, 'user1')).lastSeen);
+  const body = JSON.stringify({ userIds: ['user1'] });
+  const answers = {
+    status: (await get('/api/presence/status', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })).users[0],
+    user: await get('/api/presence/users/user1'),
+    online: (await get('/api/presence/online')).users[0],
+    group: (await get('/api/presence/groups/red')).users[0],
+    ctl: JSON.parse((await s.ctl('status', '--json', 'user1')).stdout),
+    list: JSON.parse((await s.ctl('list', '--json')).stdout),
+  };
+  assert.deepEqual([shown.lastSeen, shown.deviceId], [opened, 'a']);
+  for (const [door, { lastSeen, deviceId, lastHeartbeat }] of Object.entries(answers))
+    assert.deepEqual([lastSeen, deviceId, lastHeartbeat], [opened, 'a', live], door);
+});
+
 scenario('lastSeen is the last sign of life, whoever asks', { api: true, expiryds: 1,
   env: { PRESENCE_TTL: '1500ms', PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
   const dashboard = await s.dashboard();
@@ -92,7 +122,8 @@ scenario('lastSeen is the last sign of life, whoever asks', { api: true, expiryd
   for (const [user, time] of Object.entries(wanted)) {
     const offline = dashboard.of(user)[1];
     near(offline.lastSeen, time, user);
-    assert.equal(answer.users.find((u) => u.userId === user).lastSeen, offline.lastSeen);
+    const answered = answer.users.find((u) => u.userId === user);
+    assert.deepEqual([answered.lastSeen, answered.lastHeartbeat], [offline.lastSeen, offline.lastSeen]);
     assert.equal(Number((await meta(s, user)).lastSeen), offline.lastSeen);
   }
   assert.deepEqual(['silent', 'closes', 'dies', 'forced'].map((user) => told(dashboard, user)[1]),
@@ -100,7 +131,7 @@ scenario('lastSeen is the last sign of life, whoever asks', { api: true, expiryd
 });
 
 scenario('PRESENCE_OFFLINE_GRACE: who is back within it was never away', { servers: 2, expiryds: 2,
-  env: { PRESENCE_OFFLINE_GRACE: '1s' } }, async (s) => {
+  env: { PRESENCE_OFFLINE_GRACE: '3s' } }, async (s) => {
   for (const expiryd of s.expiryds) await s.ready(expiryd);
   await sleep(2100); // the hold-back of a first start
   const dashboards = await Promise.all([0, 1].map((server) => s.dashboard({ server })));
@@ -117,7 +148,7 @@ scenario('PRESENCE_OFFLINE_GRACE: who is back within it was never away', { serve
     const [, offline] = d.of('gone');
     assert.equal(offline.reason, 'disconnected');
     near(offline.lastSeen, closed, 'the close');
-    near(offline.timestamp, closed + 1000, 'the grace');
+    near(offline.timestamp, closed + 3000, 'the grace');
   }
   await sleep(700);
   for (const d of dashboards) {
@@ -156,8 +187,11 @@ scenario('reconnects in the very moment of expiry, 1,000 of them: none ends offl
       await sleep(Math.max(0, heard + 200 - Date.now() - 3 + (i * 7 + index) % 8));
       const began = Date.now();
       if (i % 3 === 0) {
-        phone.beat();
-        await until(async () => Number((await meta(s, user)).lastSeen) > heard, 'the beat is heard');
+        let sent = 0;
+        await until(async () => {
+          if (Date.now() - sent > 300) { phone.beat(); sent = Date.now(); } // one that reaches Redis a TTL late is none
+          return Number((await meta(s, user)).lastSeen) > heard;
+        }, 'the beat is heard');
       } else {
         const old = phone;
         phone = await s.phone(user, { server: (index + i) % 2 });

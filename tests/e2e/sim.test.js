@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // presence-sim: the scenarios of examples/, and that it can fail, repeat itself and say why it ended.
 'use strict';
 const assert = require('node:assert');

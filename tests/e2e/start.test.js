@@ -1,4 +1,5 @@
-// How presence-ws starts, listens, reloads and tells of itself (contract sections 1, 2, 7).
+// SPDX-License-Identifier: MIT
+// How presence-ws starts, listens, reloads and tells of itself (the manual pages and PROTOCOL.md).
 'use strict';
 const assert = require('node:assert');
 const fs = require('node:fs');
@@ -14,7 +15,7 @@ const { DEBUG, HS256, refused, allRefused, enter, deviceOf } = require('./lib/ga
 
 scenario('health, readiness and metrics', { env: DEBUG }, async (s) => {
   const server = s.servers[0];
-  const get = (at, method = 'GET') => ask(server, `${method} ${at} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  const get = (at, method = 'GET') => ask(server, `${method} ${at} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   const ready = await until(async () => {
     const answer = await get('/readyz');
     return answer.status === 200 && answer;
@@ -94,14 +95,20 @@ scenario('a short secret is warned about; PRESENCE_AUTH=none on loopback', { ser
   assert.match(weak.output, /level=warn .*weak_secret|warn presence-ws weak_secret/);
   assert.ok(!weak.output.includes('only-this-short'));
   const open = await s.startServer({ SECRET_KEY: undefined, PRESENCE_AUTH: 'none' });
-  const phone = await enter(s, open, { token: 'anybody%40home', device_id: 'd' });
+  const phone = await enter(s, open, { Host: 'localhost:3000', token: 'anybody%40home', device_id: 'd' });
   assert.equal(await deviceOf(s, 'anybody@home'), 'd');
-  const viewer = await enter(s, open, {}, { path: '/?token=boss&role=dashboard' });
+  const viewer = await enter(s, open, { Host: '127.0.0.1' }, { path: '/?token=boss&role=dashboard' });
   assert.deepEqual(codecs.notepack.decode(await viewer.message())[5].users.map((u) => u.userId), ['anybody@home']);
   await allRefused(open, [
-    ['no role', head({ token: 'a' }, { path: '/?role=root' }), 403, /role/],
-    ['no user', head({ token: '%00' }), 401, /token is the user id/],
-    ['nobody', head(), 401, /missing/]]);
+    ['no role', head({ Host: 'localhost', token: 'a' }, { path: '/?role=root' }), 403, /role/],
+    ['no user', head({ Host: 'localhost', token: '%00' }), 401, /token is the user id/],
+    ['nobody', head({ Host: 'localhost' }), 401, /missing/],
+    ['a page under a foreign name', head({ Host: 'rebind.evil.example:3000', Origin: 'http://rebind.evil.example:3000', token: 'a' }), 421,
+      /'rebind\.evil\.example:3000' \(PRESENCE_ALLOWED_HOSTS\)/],
+    ['a page on another port', head({ Host: 'localhost:3000', Origin: 'http://localhost:8888', token: 'a' }), 403, /PRESENCE_ALLOWED_ORIGINS/]]);
+  const named = await s.startServer({ SECRET_KEY: undefined, PRESENCE_AUTH: 'none', PRESENCE_ALLOWED_HOSTS: 'presence-ws' });
+  (await enter(s, named, { Host: 'presence-ws:3000', token: 'another', device_id: 'e' })).terminate();
+  await allRefused(named, [['another name', head({ Host: 'presence', token: 'a' }), 421, /PRESENCE_ALLOWED_HOSTS/]]);
   phone.terminate();
   viewer.terminate();
 });
@@ -110,7 +117,7 @@ scenario('where it listens: a port in use, a shared port, a unix socket', { env:
   const { port } = s.servers[0];
   const again = (listen, ...args) => start('presence-ws', args, { ...s.env, PRESENCE_WS_LISTEN: listen });
   const taken = await again(`127.0.0.1:${port}`);
-  assert.deepEqual([taken.code, taken.stderr], [3, `presence-ws: port ${port} is in use (127.0.0.1:${port})\n`]);
+  assert.deepEqual([taken.code, taken.stderr], [3, `presence-ws: port ${port} is in use (127.0.0.1:${port}); --listen or PRESENCE_WS_LISTEN names another address\n`]);
   assert.equal((await again(`127.0.0.1:${port}`, '--reuseport')).code, 3, 'the first did not agree to share');
 
   const first = await serve(s, {}, { args: ['--reuseport'] });
@@ -131,7 +138,7 @@ scenario('where it listens: a port in use, a shared port, a unix socket', { env:
   const phone = await enter(s, { path: file }, { token: s.token('unix', 'mobile'), device_id: 'd' });
   assert.equal(await deviceOf(s, 'unix'), 'd');
   const used = await again(`unix:${file}`);
-  assert.deepEqual([used.code, used.stderr], [3, `presence-ws: unix:${file} is in use by another process\n`]);
+  assert.deepEqual([used.code, used.stderr], [3, `presence-ws: unix:${file} is in use by another process; --listen or PRESENCE_WS_LISTEN names another address\n`]);
   await unix.kill();
   phone.terminate();
   const heir = await serve(s, { PRESENCE_WS_LISTEN: `unix:${file}` });

@@ -1,4 +1,5 @@
-// Which tokens are taken (contract section 2), on the real presence-ws: each bad one differs in one thing from a good one.
+// SPDX-License-Identifier: MIT
+// Which tokens are taken (PROTOCOL.md), on the real presence-ws: each bad one differs in one thing from a good one.
 'use strict';
 const assert = require('node:assert');
 const crypto = require('node:crypto');
@@ -73,8 +74,9 @@ function badTokens() {
     ['a user true', withClaims({ uid: true }), /user id/],
     ['a user 1.5', withClaims({ uid: 1.5 }), /user id/],
     ['a bad uid before a good sub', withClaims({ uid: [], sub: 'user1' }), /user id/],
-    ['groups a text', withClaims({ groups: 'red' }), /groups/],
-    ['groups null', withClaims({ groups: null }), /groups/],
+    ['groups an empty text', withClaims({ groups: '' }), /groups/],
+    ['a group that is null', withClaims({ groups: ['red', null] }), /groups/],
+    ['too many groups', withClaims({ groups: Array.from({ length: 257 }, (_, i) => i) }), /more than 256 groups/],
     ['a group that is empty', withClaims({ channelIds: [''] }), /groups/],
   ];
 }

@@ -1,4 +1,5 @@
-// What viewers see: interest, groups, batches, resume, messages by hand (contract sections 2, 3, 5).
+// SPDX-License-Identifier: MIT
+// What viewers see: interest, groups, batches, resume, messages by hand (PROTOCOL.md and KEYS.md).
 'use strict';
 const assert = require('node:assert');
 const { scenario, until } = require('./lib/stack');
@@ -112,9 +113,69 @@ scenario('resume: the missing updates instead of a snapshot, also on the other s
     const again = await s.dashboard({ wait: false, server, path: `/?since=${epoch}:${rev}` });
     await until(() => again.updates.length === 2, 'the missing updates');
     assert.deepEqual(again.updates.map((u) => [u.userId, u.status]), [['user1', 'offline'], ['user2', 'online']]);
+    await until(() => again.resumed.length === 1, 'told that it is whole');
+    assert.equal(again.messages.at(-1)[1], 34, 'behind what it missed');
+    assert.equal(again.resumed[0].rev, again.updates[1].rev);
     assert.equal(again.snapshots.length, 0);
     again.subscribe({ since: { epoch: 'another', rev } });
     await until(() => again.snapshots.length === 1, 'a snapshot where it can not be served');
+    assert.deepEqual([again.snapshots[0].resumed, again.snapshots[0].reason], [false, 'other_epoch']);
+  }
+});
+
+scenario('a since is always answered: whole, or why not', { env: FAST }, async (s) => {
+  const d = await s.dashboard();
+  await s.dashboard({ codec: 'json' }); // what was never encoded can't be served
+  const { epoch } = d.snapshots[0];
+  assert.ok(!('resumed' in d.snapshots[0]) && !('reason' in d.snapshots[0]), 'who does not ask is told nothing new');
+  for (const user of ['user1', 'user2']) await s.phone(user);
+  await until(() => d.online.length === 2, 'two online');
+  const first = d.snapshots[0].rev, { rev } = d;
+  const answer = async (what, { query, wish, codec = 'notepack', options = {} }) => {
+    const v = await s.dashboard({ wait: false, codec, path: query === undefined ? '/' : `/?${query}`, ...options });
+    await until(() => v.messages.length > 0, what);
+    if (wish) {
+      await until(() => v.snapshots.length === 1, what);
+      v.snapshots.length = v.messages.length = 0;
+      v.subscribe(wish);
+    }
+    await until(() => v.resumed.length + v.snapshots.length > 0, what);
+    assert.deepEqual(v.faults, [], what);
+    return v;
+  };
+  const since = (number) => `since=${epoch}:${number}`;
+  for (const codec of ['notepack', 'json']) {
+    for (const [what, query] of [['all', since(rev)], ['by users', `users=user1,user9&${since(rev)}`]]) {
+      const whole = await answer(what, { codec, query });
+      assert.deepEqual([whole.snapshots.length, whole.updates.length, whole.resumed], [0, 0, [{ updates: [], rev, resumed: true }]], what);
+      const missed = await answer(what, { codec, query: query.replace(`:${rev}`, `:${first}`) });
+      assert.deepEqual(missed.updates.map((u) => u.userId), what === 'all' ? ['user1', 'user2'] : ['user1']);
+      assert.deepEqual(missed.messages.map((m) => m[1]).filter((type) => type !== 35), [...missed.updates.map(() => 31), 34], what);
+      assert.equal(missed.resumed[0].rev, rev);
+    }
+    const refused = [
+      ['too_old', { query: since(first - 1) }], ['other_epoch', { query: `since=other:${rev}` }], ['ahead', { query: since(rev + 1000) }],
+      ['filtered', { query: `groups=red&${since(rev)}` }], ['filtered', { query: since(rev), options: { claims: { groups: ['red'] } } }],
+      ...['', 'x', ':', `:${rev}`, `${epoch}:`, `${epoch}:x`, `${epoch}:-1`, `${epoch}:1.5`, `${epoch}:99999999999999999999`, epoch, rev]
+        .map((text) => ['malformed', { query: `since=${text}` }]),
+      ['other_epoch', { wish: { since: { epoch: 'other', rev } } }], ['ahead', { wish: { since: { epoch, rev: rev + 1000 } } }],
+      ['filtered', { wish: { groups: ['red'], since: { epoch, rev } } }],
+      ['interest_changed', { query: 'users=user1', wish: { users: ['user1', 'user2'], since: { epoch, rev } } }],
+      ['interest_changed', { query: 'users=user1', wish: { since: { epoch, rev } } }],
+    ];
+    for (const [reason, how] of refused) {
+      const what = `${reason} ${JSON.stringify(how)}`;
+      const v = await answer(what, { codec, ...how });
+      assert.deepEqual([v.resumed.length, v.snapshots.length, v.snapshots[0].resumed, v.snapshots[0].reason], [0, 1, false, reason], what);
+      const sees = reason === 'filtered' ? [] : (how.query || '').startsWith('users') && !how.wish ? ['user1'] : ['user1', 'user2'];
+      assert.deepEqual(v.online, sees, what);
+      v.terminate();
+    }
+    for (const wish of [{ since: { epoch, rev } }, { batch: true, since: { epoch, rev: first } }, { users: ['user2'], since: { epoch, rev } }]) {
+      const v = await answer(JSON.stringify(wish), { codec, wish }); // on its way to it already
+      assert.deepEqual([v.snapshots.length, v.updates.length, v.resumed], [0, 0, [{ updates: [], rev, resumed: true }]]);
+      v.terminate();
+    }
   }
 });
 

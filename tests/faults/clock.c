@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A wall clock of one's own: loaded with LD_PRELOAD, it adds to CLOCK_REALTIME the seconds that stand in the
  * file WALL_CLOCK, which may change at any time. The monotonic clock stays true, as on a machine whose clock
  * is set. */

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # launch.sh NAME SCRATCH COMMAND...: starts a process of the house in an environment of its own.
 #   CLOCKED="redis ws1"     their wall clock is ahead by the seconds in SCRATCH/clock.NAME (build/faults/clock.so)
 #   DESCRIPTORS_ws1=200     so many descriptors    LOG_ws1=/dev/full     where its log goes

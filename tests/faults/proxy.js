@@ -1,16 +1,41 @@
-// A network that can be cut: node proxy.js LISTEN TARGET [DELAY_MS]; each is host:port or a unix socket's path.
-// SIGSTOP is a cable pulled (nothing arrives, nothing is said), SIGKILL one cut (everything is reset), DELAY_MS a long one.
+// SPDX-License-Identifier: MIT
+// A network that can be cut: node proxy.js LISTEN TARGET [DELAY_MS [BYTES_PER_SECOND]]; each place is host:port or a unix socket's path.
+// SIGSTOP is a cable pulled (nothing arrives, nothing is said), SIGKILL one cut (everything is reset), DELAY_MS a long one. SIGHUP makes it
+// a narrow one, or a wide one again: what goes to the target, over all connections together, is no more than so many bytes a second.
 'use strict';
 const net = require('node:net');
 
+const PIECE = 2048; // bytes that a narrow network carries at once, so that connections take turns
 const place = (text) => (text.includes('/') ? { path: text } : { host: text.split(':')[0], port: Number(text.split(':')[1]) });
-const [listen, target, delay] = process.argv.slice(2);
+const [listen, target, delay, rate] = process.argv.slice(2);
 const wait = Number(delay || 0);
+let narrow = false, free = 0;
+
+process.on('SIGHUP', () => { narrow = !narrow; });
+
+// Calls back when the network has carried so many bytes more.
+function carry(bytes, done) {
+  free = Math.max(free, Date.now()) + (bytes * 1000) / Number(rate);
+  setTimeout(done, free - Date.now());
+}
+
+// One piece after the other; the sender is kept waiting meanwhile.
+function squeeze(from, to, bytes) {
+  from.pause();
+  const piece = bytes.subarray(0, PIECE);
+  carry(piece.length, () => {
+    to.write(piece);
+    if (piece.length < bytes.length) squeeze(from, to, bytes.subarray(PIECE));
+    else from.resume();
+  });
+}
 
 // Bytes leave in order, each piece `wait` ms after it came.
-function pipe(from, to) {
+function pipe(from, to, isUp) {
   from.on('data', (bytes) => {
-    if (!wait) {
+    if (narrow && isUp) {
+      squeeze(from, to, bytes);
+    } else if (!wait) {
       if (!to.write(bytes)) { from.pause(); to.once('drain', () => from.resume()); }
     } else {
       setTimeout(() => to.write(bytes), wait);
@@ -25,6 +50,6 @@ process.on('SIGTERM', () => process.exit(0));
 
 net.createServer({ allowHalfOpen: true }, (client) => {
   const server = net.connect({ ...place(target), allowHalfOpen: true });
-  pipe(client, server);
-  pipe(server, client);
+  pipe(client, server, true);
+  pipe(server, client, false);
 }).listen(place(listen));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Real processes under real faults: plays the scenarios of this folder with presence-sim run, whose checker judges every dashboard all the
 // time, keeps each run's history (JSON lines), and says how long each recovery took.
 //   node run.js [NAME...]      RUNS=3: so many times; JOBS=4 at a time, but for crowds, which play alone; PRESENCE_PATIENCE=3: on a slow

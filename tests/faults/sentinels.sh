@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # sentinels.sh SCRATCH MASTER_PORT PORT...: writes a configuration for a sentinel on each port.
 scratch=$1 master=$2
 shift 2

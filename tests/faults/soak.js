@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // make soak: an installation under churn and random faults for MINUTES (10), judged all the time like the scenarios of this folder; at
 // its end the memory of those who lived through it is within 2 % (or 128 kB) of what it was after the first minute.
 //   PHONES=5000 DASHBOARDS=50 SEED=1 HISTORY=FILE

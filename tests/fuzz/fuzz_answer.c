@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* What a Redis that was meddled with may answer: bytes through hiredis's reader into every reader of answers.
  */
-#include "store/commands.h"
 #include "store/keyspace.h"
+#include "store/reads.h"
 
 #include <hiredis/hiredis.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* What a server may send to presence-sim: any bytes, read as both encodings. */
-#include "wire/client.h"
+#include "presence-sim/client.h"
 
 #include <stdlib.h>
 
@@ -10,7 +11,6 @@ static void try_read(enum encoding encoding, struct span message)
     struct client_message m;
     int64_t type = 0;
     uint64_t message_id = 0;
-
     if (client_read(encoding, message, &m) != MESSAGE_OK)
         return;
     for (size_t i = 0; i < m.state_count; i++)
@@ -28,7 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct span message = {(const char *)data, size};
     int64_t type;
     uint64_t message_id;
-
     for (int encoding = 0; encoding < ENCODINGS; encoding++) {
         (void)client_peek(encoding, message, &type, &message_id);
         try_read(encoding, message);

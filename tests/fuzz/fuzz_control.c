@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* What anybody may publish on presence:control, or write into the keys that hold lists, sessions and daemons.
  */
 #include "presence/revocation.h"
-#include "store/commands.h"
+#include "store/reads.h"
 #include "wire/control.h"
 
 #include <stdlib.h>
@@ -17,12 +18,13 @@ static void need(bool held)
 
 static void try_control(struct span text)
 {
-    struct span groups[GROUPS_MAX];
+    struct span groups[GROUPS_UNION_MAX];
     struct revocations list;
     struct control c;
     if (control_read(text, groups, &c) < 0)
         return;
-    need(c.cmd.len > 0 && c.group_count <= GROUPS_MAX && c.issued_s >= 0 && c.until_ms >= 0 && c.db >= -1);
+    need(c.cmd.len > 0 && c.group_count <= GROUPS_UNION_MAX && c.issued_s >= 0 && c.until_ms >= 0 &&
+         c.db >= -1);
     need(c.user.len == 0 || user_id_valid(c.user));
     need(c.device.len == 0 || device_id_valid(c.device));
     for (size_t i = 0; i < c.group_count; i++)
@@ -37,11 +39,11 @@ static void try_control(struct span text)
 
 static void try_groups(struct span text)
 {
-    struct span groups[GROUPS_MAX], again[GROUPS_MAX];
+    struct span groups[GROUPS_UNION_MAX], again[GROUPS_UNION_MAX];
     size_t count, count_again;
     bytes_auto out = BYTES_INIT;
     void *owner = groups_read(text, groups, &count);
-    need(count <= GROUPS_MAX);
+    need(count <= GROUPS_UNION_MAX);
     groups_write(groups, count, &out);
     void *second = groups_read(bytes_span(&out), again, &count_again);
     need(count == count_again);

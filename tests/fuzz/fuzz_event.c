@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* What anybody may publish on the channels. */
-#include "wire/client.h"
+#include "presence-sim/client.h"
 #include "wire/event.h"
 
 #include <stdlib.h>
@@ -27,10 +28,9 @@ static void tell(const struct change *change)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct event e;
-
     if (event_read((struct span){(const char *)data, size}, &e) < 0)
         return 0;
-    if (!user_id_valid(e.change.user) || e.change.group_count > GROUPS_MAX ||
+    if (!user_id_valid(e.change.user) || e.change.group_count > GROUPS_UNION_MAX ||
         (e.epoch.len == 0) != (e.change.rev == 0))
         abort();
     for (size_t i = 0; i < e.change.group_count; i++)

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* What a server may send to presence-sim and presence-ctl: frames, in any pieces. */
-#include "net/ws_frame.h"
+#include "presence-sim/ws_frame.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* What a phone or dashboard sends: any bytes, read as both encodings. */
-#include "wire/jsontext.h"
+#include "wire/json_reader.h"
 #include "wire/message.h"
 
 #include <msgpack.h>
@@ -33,10 +34,8 @@ static void require_msgpack(struct span message)
 
 static void require_type(enum encoding encoding, struct span message, int64_t expected)
 {
-    struct span head = {message.data, message.len < 64 ? message.len : 64};
     int64_t type = 0;
-
-    require(message_peek(encoding, head, &type) == MESSAGE_OK && type == expected);
+    require(message_peek(encoding, message, true, &type) == MESSAGE_OK && type == expected);
     if (encoding == ENCODING_MSGPACK)
         require_msgpack(message);
 }
@@ -44,11 +43,10 @@ static void require_type(enum encoding encoding, struct span message, int64_t ex
 static void require_metadata(struct span metadata)
 {
     json_t *value;
-
     if (metadata.len == 0)
         return;
     require(metadata.len <= METADATA_SIZE_MAX);
-    value = jsontext_load(metadata);
+    value = json_reader_load(metadata);
     require(json_is_object(value));
     json_decref(value);
 }
@@ -60,9 +58,7 @@ static void try_heartbeat(enum encoding encoding, struct span message)
 
     if (message_read_heartbeat(encoding, message, &scratch, &h) != MESSAGE_OK)
         return;
-    /* JSON may hold its type behind more white space than a head may have. */
-    if (encoding == ENCODING_MSGPACK)
-        require_type(encoding, message, MESSAGE_HEARTBEAT);
+    require_type(encoding, message, MESSAGE_HEARTBEAT);
     require(within(h.from, message) || within(h.from, bytes_span(&scratch)) || h.from.data == h.from_text);
     require(h.timestamp_ms >= 0);
     require_metadata(h.metadata);
@@ -78,10 +74,10 @@ static void require_ids(const struct span *ids, size_t count, size_t max, struct
 static void try_subscribe(enum encoding encoding, struct span message)
 {
     struct subscribe s;
-
     if (message_read_subscribe(encoding, message, &s) != MESSAGE_OK)
         return;
-    if (encoding == ENCODING_MSGPACK)
+    /* JSON may hold its type behind more white space than a head may have. */
+    if (encoding == ENCODING_MSGPACK || message.len <= MESSAGE_HEAD_MAX)
         require_type(encoding, message, MESSAGE_SUBSCRIBE);
     require_ids(s.groups, s.group_count, GROUPS_MAX, bytes_span(&s.text));
     require_ids(s.users, s.user_count, SUBSCRIBE_USERS_MAX, bytes_span(&s.text));
@@ -89,18 +85,25 @@ static void try_subscribe(enum encoding encoding, struct span message)
     subscribe_finish(&s);
 }
 
-/* A head of 64 bytes or more never asks for more. */
+/* A whole message, or a head of MESSAGE_HEAD_MAX bytes, never asks for more. Each shorter head asks for more
+ * or says what the whole says, but where only the whole shows that it is cut short or continued. */
 static void try_peek(enum encoding encoding, struct span message)
 {
-    int64_t type;
+    int64_t whole_type = 0, type = 0;
+    enum message_result whole = message_peek(encoding, message, true, &whole_type);
+    require(whole != MESSAGE_MORE);
+    for (size_t len = 0; len <= message.len && len < 64; len++) {
+        enum message_result part = message_peek(encoding, (struct span){message.data, len}, false, &type);
 
-    require(message_peek(encoding, message, &type) != MESSAGE_MORE || message.len < 64);
+        require(part == MESSAGE_MORE || part == whole || whole == MESSAGE_MALFORMED);
+        require(part != MESSAGE_OK || type == whole_type || whole != MESSAGE_OK);
+    }
+    require(message_peek(encoding, message, false, &type) != MESSAGE_MORE || message.len < MESSAGE_HEAD_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct span message = {(const char *)data, size};
-
     for (int encoding = 0; encoding < ENCODINGS; encoding++) {
         try_peek(encoding, message);
         try_heartbeat(encoding, message);

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /* A whole session: connections of one user that send any bytes, fall silent, end and come again, batches that
- * arrive or are lost, and a store that forgets. The ledger's promises are checked at each step, and at the
+ * arrive or are lost, and a store that forgets. The session table's promises are checked at each step, and at the
  * end the store holds exactly who lives. */
-#include "presence/ledger.h"
 #include "presence/rate.h"
+#include "presence/sessions.h"
 #include "wire/message.h"
 
 #include <stdlib.h>
@@ -17,14 +18,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct scene {
     struct span input;
-    struct ledger ledger;
+    struct sessions sessions;
     int64_t now_ms;
     struct session *open[CONNECTIONS];
     uint64_t numbers[CONNECTIONS];
     struct rate rates[CONNECTIONS];
     bool stored[NUMBERS], ended[NUMBERS]; /* by number: in the store; said to have ended, and heard */
     bool given_up[NUMBERS];
-    struct session_op ops[LEDGER_BATCH_MAX];
+    struct session_op ops[SESSIONS_BATCH_MAX];
     size_t op_count;
 };
 
@@ -44,17 +45,17 @@ static uint8_t take_byte(struct scene *s)
 
 static void open_session(struct scene *s, size_t i)
 {
-    if (s->open[i] || s->ledger.last_number + 1 >= NUMBERS)
+    if (s->open[i] || s->sessions.last_number + 1 >= NUMBERS)
         return;
-    s->open[i] = session_open(&s->ledger, SPAN("user1"), SPAN("device"), SPAN(""), s, s->now_ms);
+    s->open[i] = session_open(&s->sessions, SPAN("user1"), SPAN("device"), SPAN(""), s, s->now_ms);
     s->numbers[i] = s->open[i]->number;
     s->rates[i] = (struct rate){0};
 }
 
-static void close_session(struct scene *s, size_t i, bool alive)
+static void close_session(struct scene *s, size_t i, enum session_ending how)
 {
     if (s->open[i])
-        session_end(&s->ledger, s->open[i], "disconnected", alive, s->now_ms);
+        session_end(&s->sessions, s->open[i], "disconnected", how, s->now_ms);
     s->open[i] = NULL;
 }
 
@@ -62,7 +63,7 @@ static void give_up(struct scene *s, size_t i)
 {
     if (!s->open[i])
         return;
-    session_abandon(&s->ledger, s->open[i]);
+    session_abandon(&s->sessions, s->open[i]);
     s->given_up[s->numbers[i]] = true;
     s->open[i] = NULL;
 }
@@ -81,14 +82,17 @@ static void receive(struct scene *s, size_t i)
     s->input.len -= message.len;
     if (!s->open[i])
         return;
-    if (message_peek(encoding, message, &type) != MESSAGE_OK) {
-        close_session(s, i, false);
+    enum message_result result = message_peek(encoding, message, true, &type);
+    if (result == MESSAGE_OTHER) {
+        return;
+    } else if (result != MESSAGE_OK) {
+        close_session(s, i, SESSION_REFUSED);
     } else if (type == MESSAGE_HEARTBEAT) {
         if (!rate_message(&s->rates[i], s->now_ms) ||
             message_read_heartbeat(encoding, message, &scratch, &h) != MESSAGE_OK)
-            close_session(s, i, false);
+            close_session(s, i, SESSION_REFUSED);
         else if (span_equal(h.from, session_user(s->open[i])))
-            session_beat(&s->ledger, s->open[i], h.metadata, s->now_ms);
+            session_beat(&s->sessions, s->open[i], h.metadata, s->now_ms);
     } else if (type == MESSAGE_SUBSCRIBE && message_read_subscribe(encoding, message, &wish) == MESSAGE_OK) {
         subscribe_finish(&wish);
     }
@@ -114,10 +118,10 @@ static void check_op(const struct scene *s, const struct session_op *op)
 
 static void take_batch(struct scene *s)
 {
-    if (ledger_in_flight(&s->ledger))
+    if (sessions_in_flight(&s->sessions))
         return;
-    s->op_count = ledger_take(&s->ledger, OFFSET_MS, SPAN("15000"), s->ops);
-    need(s->op_count <= LEDGER_BATCH_MAX);
+    s->op_count = sessions_dequeue(&s->sessions, OFFSET_MS, SPAN("15000"), s->ops);
+    need(s->op_count <= SESSIONS_BATCH_MAX);
     for (size_t i = 0; i < s->op_count; i++)
         check_op(s, &s->ops[i]);
 }
@@ -125,8 +129,8 @@ static void take_batch(struct scene *s)
 /* `arrives`: how much of the batch does. */
 static void answer(struct scene *s)
 {
-    char outcomes[LEDGER_BATCH_MAX];
-    if (!ledger_in_flight(&s->ledger))
+    char outcomes[SESSIONS_BATCH_MAX];
+    if (!sessions_in_flight(&s->sessions))
         return;
     for (size_t i = 0; i < s->op_count; i++) {
         uint64_t n = number_of(&s->ops[i]);
@@ -140,15 +144,15 @@ static void answer(struct scene *s)
             s->ended[n] = true;
         }
     }
-    ledger_answered(&s->ledger, (struct span){outcomes, s->op_count}, s->now_ms);
+    sessions_complete(&s->sessions, (struct span){outcomes, s->op_count}, s->now_ms);
 }
 
 static void forget_all(struct scene *s)
 {
-    if (ledger_in_flight(&s->ledger))
-        ledger_lost(&s->ledger);
+    if (sessions_in_flight(&s->sessions))
+        sessions_requeue(&s->sessions);
     memset(s->stored, 0, sizeof(s->stored));
-    ledger_assert_all(&s->ledger, s->now_ms);
+    sessions_assert_all(&s->sessions, s->now_ms);
 }
 
 static void step(struct scene *s)
@@ -157,25 +161,25 @@ static void step(struct scene *s)
     size_t i = what / 16 % CONNECTIONS;
     switch (what % 16) {
     case 0: open_session(s, i); break;
-    case 1: close_session(s, i, true); break;
-    case 2: close_session(s, i, false); break;
+    case 1: close_session(s, i, SESSION_CLOSED); break;
+    case 2: close_session(s, i, SESSION_REFUSED); break;
     case 3: give_up(s, i); break;
     case 4: s->now_ms += take_byte(s) * 100; break;
     case 5: take_batch(s); break;
     case 6: answer(s); break;
     case 7:
-        if (ledger_in_flight(&s->ledger))
-            ledger_lost(&s->ledger);
+        if (sessions_in_flight(&s->sessions))
+            sessions_requeue(&s->sessions);
         break;
     case 8: forget_all(s); break;
     case 9:
         if (s->open[i])
-            session_release(&s->ledger, s->open[i]);
+            session_release(&s->sessions, s->open[i]);
         break;
-    case 10: s->ledger.connected = !s->ledger.connected; break;
+    case 10: s->sessions.connected = !s->sessions.connected; break;
     case 11:
         if (s->open[i])
-            session_drain(&s->ledger, s->open[i]);
+            session_drain(&s->sessions, s->open[i]);
         break;
     default: receive(s, i); break;
     }
@@ -184,21 +188,21 @@ static void step(struct scene *s)
 /* All is said: who lives stands in the store, and whose end was said does not. */
 static void come_to_rest(struct scene *s)
 {
-    s->ledger.connected = true;
+    s->sessions.connected = true;
     for (size_t i = 0; i < CONNECTIONS; i++)
         if (s->open[i]) {
-            session_beat(&s->ledger, s->open[i], SPAN_NONE, s->now_ms);
-            session_release(&s->ledger, s->open[i]);
+            session_beat(&s->sessions, s->open[i], SPAN_NONE, s->now_ms);
+            session_release(&s->sessions, s->open[i]);
         }
-    if (ledger_in_flight(&s->ledger))
-        ledger_lost(&s->ledger);
-    for (int round = 0; round < NUMBERS && (ledger_dirty(&s->ledger) || ledger_in_flight(&s->ledger));
-         round++) {
+    if (sessions_in_flight(&s->sessions))
+        sessions_requeue(&s->sessions);
+    for (int round = 0;
+         round < NUMBERS && (sessions_pending(&s->sessions) || sessions_in_flight(&s->sessions)); round++) {
         take_batch(s);
         answer(s);
     }
-    need(!ledger_dirty(&s->ledger) && !ledger_urgent(&s->ledger));
-    for (uint64_t n = 1; n <= s->ledger.last_number && n < NUMBERS; n++) {
+    need(!sessions_pending(&s->sessions) && !sessions_urgent(&s->sessions));
+    for (uint64_t n = 1; n <= s->sessions.last_number && n < NUMBERS; n++) {
         bool lives = false;
         for (size_t i = 0; i < CONNECTIONS; i++)
             lives |= s->open[i] && s->numbers[i] == n;
@@ -209,11 +213,11 @@ static void come_to_rest(struct scene *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct scene s = {.input = {(const char *)data, size}, .now_ms = 1000};
-    ledger_init(&s.ledger, "n", TTL_MS, 25000, false);
-    s.ledger.connected = true;
+    sessions_init(&s.sessions, "n", TTL_MS, 25000, 0, 0);
+    s.sessions.connected = true;
     while (s.input.len > 0)
         step(&s);
     come_to_rest(&s);
-    ledger_finish(&s.ledger);
+    sessions_finish(&s.sessions);
     return 0;
 }

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /* The body of the bulk question. */
-#include "wire/jsontext.h"
+#include "wire/json_reader.h"
 #include "wire/status.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ static void answer(const struct status_request *r)
     for (size_t i = 0; i < r->count; i++)
         status_write_user(r->ids[i], &status, i == 0, &out);
     status_write_end(5, &out);
-    root = jsontext_load(bytes_span(&out));
+    root = json_reader_load(bytes_span(&out));
     if (json_array_size(json_object_get(root, "users")) != r->count)
         abort();
     json_decref(root);
@@ -26,10 +27,9 @@ static void answer(const struct status_request *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct status_request r;
-    const char *error = NULL;
-
-    if (status_request_read((struct span){(const char *)data, size}, &r, &error) < 0) {
-        if (!error)
+    char error[STATUS_ERROR_SIZE] = "";
+    if (status_request_read((struct span){(const char *)data, size}, &r, error) < 0) {
+        if (!*error)
             abort();
         return 0;
     }

@@ -1,7 +1,11 @@
-/* Tokens, in four ways out of the same bytes: as a token's text, as the payload of a rightly signed token (so
- * that the claims are reached), as a header of one, and as a key file. What is accepted must keep the
- * promises of auth/token.h. */
+/* SPDX-License-Identifier: MIT */
+/* Tokens, in five ways out of the same bytes: as a token's text, as the payload of a rightly signed token (so
+ * that the claims are reached), as a header of one, as a key file, and as the Cache-Control of fetched keys.
+ * What is accepted must keep the promises of auth/token.h. */
+#include "auth/certificate.h"
 #include "auth/jwks.h"
+#include "auth/jwks_schedule.h"
+#include "auth/key_text.h"
 #include "auth/pem.h"
 #include "auth/token.h"
 
@@ -27,10 +31,14 @@ static const struct token_keys *server_keys(void)
 {
     static struct token_keys *keys;
     if (keys == NULL) {
-        struct token_config config = {SECRET, NULL, false, 60};
-        bool weak;
+        struct token_config config = {.secret = SECRET,
+                                      .leeway_s = 60,
+                                      .user_claim = "uid,user_id,userId,sub,id,who.id",
+                                      .role_claim = "role,realm_access.roles",
+                                      .groups_claim = "groups,channelIds,org.teams.ids"};
+        struct token_warnings warnings;
         char error[256];
-        need(token_keys_load(&config, &keys, &weak, error, sizeof(error)) == 0, "the keys load");
+        need(token_keys_load(&config, &keys, &warnings, error, sizeof(error)) == 0, "the keys load");
     }
     return keys;
 }
@@ -45,6 +53,8 @@ static void check_token(const struct token *token)
     need(strlen(token->id) <= TOKEN_ID_MAX, "the id is terminated");
     need(token->group_count <= GROUPS_MAX, "the groups are bounded");
     need(token->has_groups || token->group_count == 0, "groups come from a claim");
+    need(token->groups_problem == NULL || (token->has_groups && token->group_count == 0),
+         "groups that can't be known are none");
     for (size_t i = 0; i < token->group_count; i++)
         need(group_id_valid(token->groups[i]), "a group is valid");
 }
@@ -79,10 +89,16 @@ static void read_keys(struct span text, int (*reader)(struct span, struct public
     const char *problem = NULL;
     if (reader(text, &keys, &problem) < 0)
         need(problem != NULL, "a refused key file has a reason");
+    need(keys.outdated <= keys.count, "an outdated certificate's key is a key");
     need(keys.count <= PUBLIC_KEYS_MAX, "the keys are bounded");
     for (size_t i = 0; i < keys.count; i++)
         need(!algorithm_is_hmac(keys.items[i].alg), "a public key is no secret");
     public_keys_finish(&keys);
+}
+
+static int read_certificate(struct span der, struct public_keys *keys, const char **ret_problem)
+{
+    return certificate_add(keys, der, SPAN_NONE, ret_problem);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -93,5 +109,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     verify_signed(input, SPAN("{\"uid\":\"a\"}"));
     read_keys(input, pem_keys_read);
     read_keys(input, jwks_read);
+    read_keys(input, key_text_read);
+    read_keys(input, read_certificate);
+    need(jwks_kept_s(input) >= JWKS_KEPT_MIN_S && jwks_kept_s(input) <= JWKS_KEPT_MAX_S,
+         "keys are kept within bounds");
     return 0;
 }

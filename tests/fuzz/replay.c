@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a fuzz target over files, each named or found in a named directory: the corpora as a test, without
  * libFuzzer. */
 #include "base/bytes.h"
@@ -15,7 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void run_bytes(struct span input)
 {
     uint8_t *copy = mem_alloc(input.len);
-
     if (input.len)
         memcpy(copy, input.data, input.len);
     LLVMFuzzerTestOneInput(copy, input.len);
@@ -47,7 +47,6 @@ static int run_directory(const char *path)
     DIR *directory = opendir(path);
     struct dirent *entry;
     int total = 0;
-
     if (!directory) {
         perror(path);
         return -1;
@@ -69,7 +68,6 @@ static int run_directory(const char *path)
 static int run_path(const char *path)
 {
     struct stat info;
-
     if (stat(path, &info) < 0) {
         perror(path);
         return -1;
@@ -81,7 +79,6 @@ static int run_path(const char *path)
 int main(int argc, char **argv)
 {
     int total = 0;
-
     for (int i = 1; i < argc; i++) {
         int count = run_path(argv[i]);
 

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: MIT
 // Can the hunt find bugs? Each file of bugs/ breaks one rule of the sources by an exact replacement; the simulation is built with it and
 // hunts. Every one must be caught, and the unbroken build must be clean. planted.js [name …]; PLANTED_SEEDS: how many seeds at most.
+// A bug that only one kind of play can show names it.
 'use strict';
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -11,11 +13,11 @@ const BUGS = path.join(__dirname, 'bugs');
 const SEEDS = process.env.PLANTED_SEEDS || '120';
 const MINUTES = '10';
 
-// "file: …", then the old lines behind "---", then the new ones behind "+++"; what stands before is the reason.
+// The reason, "play: …" if there is one, "file: …", then the old lines behind "---" and the new ones behind "+++".
 function read(name) {
   const text = fs.readFileSync(path.join(BUGS, name), 'utf8');
-  const [, why, file, old, fresh] = /^([^]*?)^file: (\S+)\n---\n([^]*?)\+\+\+\n([^]*)$/m.exec(text);
-  return { name, why: why.trim(), file, old, fresh };
+  const [, why, play, file, old, fresh] = /^([^]*?)(?:^play: (\S+)\n)?^file: (\S+)\n---\n([^]*?)\+\+\+\n([^]*)$/m.exec(text);
+  return { name, why: why.trim(), play, file, old, fresh };
 }
 
 function run(command, args, cwd) {
@@ -32,17 +34,18 @@ function copyTree() {
   fs.mkdirSync(path.join(dir, 'tests'));
   fs.mkdirSync(path.join(dir, 'build'));
   must(run('cp', ['-a', 'lib', 'cmd', 'Makefile', dir], ROOT), 'copy');
-  must(run('cp', ['-a', 'tests/tools', path.join(dir, 'tests')], ROOT), 'copy');
+  must(run('cp', ['-a', 'tests/tools', 'tests/simulation', path.join(dir, 'tests')], ROOT), 'copy');
   must(run('cp', ['-a', ...['obj', 'lib', 'gen', 'bin'].map((part) => `build/${part}`), path.join(dir, 'build')], ROOT), 'copy');
   return dir;
 }
 
 function build(dir) {
-  must(run('make', ['-j2', '--no-print-directory', 'build/bin/presence-sim'], dir), 'build');
+  must(run('make', ['-j2', '--no-print-directory', 'build/bin/simulate'], dir), 'build');
 }
 
-function hunt(dir) {
-  return run('build/bin/presence-sim', ['hunt', '--seed', '1', '--seeds', SEEDS, '--minutes', MINUTES, '--quiet'], dir);
+function hunt(dir, play) {
+  const kind = play ? ['--play', play] : [];
+  return run('build/bin/simulate', ['--seed', '1', '--seeds', SEEDS, '--minutes', MINUTES, '--quiet', ...kind], dir);
 }
 
 function plant(dir, bug) {
@@ -51,7 +54,7 @@ function plant(dir, bug) {
   if (places !== 1) throw new Error(`${bug.name}: its old lines stand in ${bug.file} ${places} times, not once`);
   fs.writeFileSync(file, text.replace(bug.old, () => bug.fresh));
   build(dir);
-  const result = hunt(dir);
+  const result = hunt(dir, bug.play);
   fs.writeFileSync(file, text);
   return result;
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # `make check`: everything, in the order in which it fails soonest. Sanitizer builds run beside the plain tests' waiting.
-# PRESENCE_FULL=1, as CI has it, adds the faults on real processes, which take minutes more.
+# PRESENCE_FULL=1, as CI has it, adds the faults on real processes, hostile neighbours, and all of it again on Debian 13, which take minutes more.
 set -u
 cd "$(dirname "$0")/../.." || exit
 start=$SECONDS
@@ -27,9 +28,11 @@ step 'simulation' make --no-print-directory check-hunt
 step 'end-to-end tests' make --no-print-directory check-e2e
 step 'sanitizer build and unit tests' make --no-print-directory -j "$jobs" SAN=address,undefined check-unit
 step 'end-to-end tests under sanitizers' env PRESENCE_PATIENCE=4 make --no-print-directory SAN=address,undefined check-e2e
-step 'completions' tests/tools/completions.sh --check build/bin
-step 'settings in the README' tests/tools/settings.sh --check
+step 'completions' node tests/tools/completions.js --check build/bin
+step 'settings in the manual pages' tests/tools/settings.sh --check
 [ -z "${PRESENCE_FULL:-}" ] || step 'faults' env PRESENCE_PATIENCE=4 JOBS=3 make --no-print-directory check-faults
+[ -z "${PRESENCE_FULL:-}" ] || step 'hostile neighbours' make --no-print-directory check-hostile
+[ -z "${PRESENCE_FULL:-}" ] || step 'Debian 13' make --no-print-directory check-debian13
 step 'demo' env DEMO_SECONDS=20 make --no-print-directory demo
 echo "make check: $((SECONDS - start)) s"
 echo "$passed passed, $failed failed"

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|check|fuzz|bench|valgrind|compdb ...
+# SPDX-License-Identifier: MIT
+# Installs what is missing, from Debian's packages, and says what and why: deps.sh build|demo|check|fuzz|bench|valgrind|debian13|valkey|compdb|man ...
 set -eu
 
 need=()
@@ -43,28 +44,31 @@ build() {
     want libjansson-dev 'JSON'
     want libjwt-dev 'tokens'
     want libssl-dev 'signatures'
+    want libcurl4-openssl-dev 'fetches the keys of JWT_JWKS_URL'
     want libmicrohttpd-dev 'HTTP server of presence-api'
     want liblua5.1-0-dev 'runs the scripts in the simulation, as Redis does'
 }
 
 demo() {
-    want_command redis-server redis-server 'the store (Debian starts its own one beside ours)'
+    want_command redis-server redis-server 'the store (Debian starts one on port 6379 by itself)'
     want_command redis-cli redis-tools 'to look into the store'
-    want_command nginx nginx-light 'in front of two servers'
+    want_command nginx nginx-light 'in front of two servers (Debian starts one on port 80 by itself)'
     want_command curl curl 'the guide asks with it'
 }
 
 check() {
     want libcmocka-dev 'unit tests'
-    want_command stunnel stunnel4 'TLS to Redis, tested end to end'
     want_command node nodejs 'clients of the end-to-end tests'
     want_command npm npm 'installs those clients'
     want chromium 'the page, and new WebSocket() of a browser'
-    want_command openssl openssl 'a certificate for wss'
+    want_command openssl openssl 'certificates for wss, and for TLS to Redis'
     want_command shellcheck shellcheck 'reads the shell scripts'
     want_command luac5.1 lua5.1 'reads the Lua scripts'
     want_command clang-format clang-format 'looks at the layout'
     want_command cppcheck cppcheck 'looks for mistakes'
+    want_command haproxy haproxy 'speaks the PROXY protocol'
+    want_command systemd-analyze systemd 'reads the units'
+    want_command ip iproute2 'networks of its own: without IPv6, and with the default ports'
     want_command zsh zsh 'loads the completions'
     want_command fish fish 'loads the completions'
 }
@@ -80,6 +84,21 @@ bench() {
 
 valgrind() {
     want_command valgrind valgrind 'looks for errors and leaks of memory'
+}
+
+debian13() {
+    want_command mmdebstrap mmdebstrap 'makes a Debian 13 to test in'
+    want debian-archive-keyring 'the keys that its packages are signed with'
+}
+
+valkey() {
+    want_command valkey-server valkey-server 'the store in place of Redis (Debian 13 and newer)'
+}
+
+man() {
+    want_command lowdown lowdown 'makes the manual pages of the documents'
+    want_command man man-db 'reads them'
+    want_command mandoc mandoc 'looks for mistakes in them'
 }
 
 compdb() {

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Turns text files into C string constants: embed.sh NAME=FILE[+FILE...] ... > out.c
 # A constant's text is its files one after the other.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # Includes only go down, and each foreign header stands in the files named for it: exit 1 and a line per breach.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -8,21 +9,21 @@ declare -A below=(
     [presence]='presence base'
     [wire]='wire presence base'
     [auth]='auth presence base'
-    [store]='store wire presence base'
-    [net]='net store auth wire presence base'
-    [model]='model store wire presence base'
-    [world]='world model net store auth wire presence base'
+    [net]='net base'
+    [redis]='redis net base'
+    [store]='store redis net wire presence base'
+    [http]='http net auth wire presence base'
+    [fanout]='fanout http net wire presence base'
 )
 # header prefix -> the only files that may include it
 declare -A homes=(
-    [lua.h]='lib/model/script*'
-    [uv.h]='lib/net/*'
-    [libwebsockets.h]='lib/net/websocket*'
-    [hiredis]='lib/store/reply.c lib/net/redis_* lib/world/redis_adapter.c'
-    [msgpack]='lib/wire/packer.*'
-    [jansson.h]='lib/wire/jsontext.h lib/auth/* lib/store/reads.c'
+    [uv.h]='lib/net/* lib/redis/redis_* lib/http/* lib/fanout/websocket* cmd/presence-sim/ws_client.c'
+    [libwebsockets.h]='lib/fanout/websocket*'
+    [hiredis]='lib/redis/*'
+    [msgpack]='lib/wire/encoder.h'
+    [jansson.h]='lib/wire/json_reader.h lib/auth/* lib/store/reads.c'
     [jwt.h]='lib/auth/hmac.*'
-    [openssl]='lib/auth/* lib/net/ws_handshake.c'
+    [openssl]='lib/auth/* lib/redis/redis_tls.c cmd/presence-sim/ws_handshake.c'
     [microhttpd.h]='cmd/presence-api/http*'
 )
 bad=0

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The end-to-end tests with every program under valgrind: valgrind.sh BIN TEST... Exit 1 when valgrind has something to say. Programs that
 # are thirty times slower miss deadlines of tests, which is no finding: such tests are counted, and may fail.
 set -u

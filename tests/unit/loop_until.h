@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Turns a loop until a condition holds; a test never waits for a time. */
 #ifndef TESTS_LOOP_UNTIL_H
 #define TESTS_LOOP_UNTIL_H

@@ -1,5 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* A redis-server of a test's own: on a unix socket in a fresh directory under /tmp, and on a loopback port if
  * asked for. It dies with the test. Everything that goes wrong here ends the test with a sentence.
+ *
+ * PRESENCE_REDIS_SERVER=valkey-server in the environment starts that instead, which takes the same arguments.
  *
  *     struct redis_server s = {0};           // .tcp = true: also on s.port of 127.0.0.1 and ::1
  *     redis_server_start(&s);
@@ -67,9 +70,23 @@ static inline void redis_server_exec(const struct redis_server *s)
     char port[16], log[96];
     snprintf(port, sizeof(port), "%d", s->port);
     snprintf(log, sizeof(log), "%s/log", s->dir);
-    const char *argv[REDIS_SERVER_ARGS + 1] = {
-        "redis-server", "--port", port,        "--bind", "127.0.0.1", "-::1", "--unixsocket", s->path,
-        "--dir",        s->dir,   "--logfile", log,      "--save",    "",     "--appendonly", "no"};
+    const char *program = getenv("PRESENCE_REDIS_SERVER");
+    const char *argv[REDIS_SERVER_ARGS + 1] = {program && *program ? program : "redis-server",
+                                               "--port",
+                                               port,
+                                               "--bind",
+                                               "127.0.0.1",
+                                               "-::1",
+                                               "--unixsocket",
+                                               s->path,
+                                               "--dir",
+                                               s->dir,
+                                               "--logfile",
+                                               log,
+                                               "--save",
+                                               "",
+                                               "--appendonly",
+                                               "no"};
     size_t n = 16;
     for (const char *const *o = s->options; o && *o && n < REDIS_SERVER_ARGS; o++)
         argv[n++] = *o;

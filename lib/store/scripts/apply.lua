@@ -1,7 +1,16 @@
+-- SPDX-License-Identifier: MIT
 -- Applies a batch of session operations in order: the only way in which connections change the state.
--- ARGV[8]: TTL (ms); [9]: grace (ms) of `g`; [10]: executed later than this, it is refused (STALE): who sent it has given it up, and
--- says what is so now (0: never); then per operation six of:
---   op with the role behind it ('bmobile'; o b r), user, session, beat, tail, extra
+-- KEYS and ARGV[1..7]: see prelude.lua
+-- ARGV[8]: TTL (ms)
+-- ARGV[9]: executed later than this, it is refused (STALE), since its sender has given it up and sends what is so now (0: never)
+-- then for each operation:
+--   op, with the role (o b r: 'bmobile') or the grace in ms (g: 'g5000') behind it
+--   user
+--   session
+--   beat: the time of the last sign of life; 0: now (o b r), none known (others)
+--   tail (o b r): the rest of a session's value: opened, no reason, groups (JSON or ''), device; (e g): metadata of a beat that was not
+--     written yet (JSON) or ''; (u): the fromId that came
+--   extra, by operation:
 --   o  a session opens; an earlier connection of the same device ends with it     extra: reason, '' is connected
 --   b  a heartbeat; opens the session again if it had ended                       extra: metadata (JSON) or ''
 --   r  a living session asserted after Redis was lost                             extra: ''
@@ -9,75 +18,195 @@
 --   g  a session ends after the grace, unless it beats again                      extra: reason
 --   d  the server drains: the session lives at least so long from now             extra: ms
 --   f  all sessions of the user end                                               extra: reason
--- beat: the time of the last sign of life; 0: now (o b r), none known (others). tail (o b r): what a session's value ends with:
---   opened, no reason, groups (JSON or ''), device; (e g): metadata of a beat that was not written yet (JSON) or ''.
--- Reply: now, epoch, rev, online users, one letter per operation:
+--   u  heartbeats of the session came and did not count, the last at `beat`       extra: how many, tab, why
+-- Reply: now, epoch, rev, online users, one letter for each operation:
 --   . as asked, no change   n went online   f went offline   l too late, not applied   m no such session   x keys of another type
-local TTL, GRACE, UNTIL = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local ARGV, tonumber, sub = ARGV, tonumber, string.sub -- each look into the table of globals costs a beat
+local TTL, UNTIL = tonumber(ARGV[8]), tonumber(ARGV[9])
 local SESSIONS, META, USER = PREFIX .. 'sessions:', PREFIX .. 'meta:', PREFIX .. 'user:'
 local OLDEST = NOW - TTL
 -- A beat no older than this sets lastSeen without reading it first: where phones of one user overlap it may step back so far.
 local FRESH = NOW - 250
 local RECKONING = 250
 
--- The courtesy copies, when somebody else deleted or shortened them.
-local function restore(user, s)
-  settle(user)
-  local meta = META .. user
-  if key_is(meta, 'hash') and call('HEXISTS', meta, 'status') == 0 then
-    call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', s.role)
+-- The sessions of a user as they stand, by name and by device: read and parsed at most once in a batch, since one account may have
+-- many, and kept in line by whatever writes: each function costs every batch 0.3 us, so that there are few.
+local known_users = {}
+
+local function note(known, s)
+  local old = known.by_name[s.name]
+  if old and old.device ~= s.device then
+    known.by_device[old.device][s.name] = nil
+  end
+  known.by_name[s.name] = s
+  known.by_device[s.device] = known.by_device[s.device] or {}
+  known.by_device[s.device][s.name] = s
+end
+
+local function known_sessions(user)
+  local known = known_users[user]
+  if not known then
+    known = { by_name = {}, by_device = {} }
+    known_users[user] = known
+    for _, s in ipairs((sessions_of(user))) do
+      note(known, s)
+    end
+  end
+  return known
+end
+
+-- After an HSET to a user who is known; `added` is its reply.
+local function note_put(user, session, value, added)
+  if not is_error(added) then
+    note(known_users[user], session_parse(session, value))
   end
 end
 
--- An opening may be late: Redis stood still, or the batch was lost. A session that beat behind it has come back already. Other
--- servers reckon Redis's time a little otherwise, and a time to come is none.
-local function came_back(s, opened)
-  local own = string.sub(s.name, 1, #NODE + 1) == NODE .. '/'
-  return s.beat > opened + (own and 0 or RECKONING) and s.beat <= NOW
+local function drop(user, session)
+  call('HDEL', SESSIONS .. user, session)
+  local known = known_users[user]
+  local s = known and known.by_name[session]
+  if s then
+    known.by_name[session], known.by_device[s.device][session] = nil, nil
+  end
+end
+
+local function leave(user, reason, seen, device)
+  go_offline(user, reason, seen, device)
+  known_users[user] = { by_name = {}, by_device = {} }
+end
+
+-- Users whose index, key and groups may differ from their sessions: they are settled once, at the end of the batch.
+local unsettled, is_unsettled = {}, {}
+local function unsettle(user)
+  if not is_unsettled[user] then
+    is_unsettled[user] = true
+    unsettled[#unsettled + 1] = user
+  end
+end
+
+local newest = {} -- of each user the session that opened last
+
+local function list_of(user)
+  local list = {}
+  for _, s in pairs(known_sessions(user).by_name) do
+    list[#list + 1] = s
+  end
+  return list, last_of(list)
+end
+
+-- So many sessions a user may have. Of more, those that end first go down to the second number, so that not each further opening
+-- looks for one; one that lives comes back with its next beat.
+local SESSIONS_MAX, SESSIONS_LEFT = 256, 224
+
+local function settle_all()
+  -- Who gave no device can't come back within the grace of a session: one beside a session that ends later need not stay.
+  local function drop_made_up(user, list, last)
+    local left = {}
+    for _, s in ipairs(list) do
+      if s ~= last and s.reason ~= '' and sub(s.device, 1, 5) == 'auto-' then
+        drop(user, s.name)
+      else
+        left[#left + 1] = s
+      end
+    end
+    return left
+  end
+
+  local function drop_excess(user, list)
+    local left, excess = {}, #list - SESSIONS_LEFT
+    table.sort(list, function(a, b)
+      return a.deadline < b.deadline or (a.deadline == b.deadline and a.name > b.name)
+    end)
+    for _, s in ipairs(list) do
+      if excess > 0 and s.name ~= EXTERNAL and s.name ~= newest[user] then
+        drop(user, s.name)
+        excess = excess - 1
+      else
+        left[#left + 1] = s
+      end
+    end
+    return left
+  end
+
+  for _, user in ipairs(unsettled) do
+    local list, last = list_of(user)
+    list = drop_made_up(user, list, last)
+    if #list > SESSIONS_MAX then
+      list = drop_excess(user, list)
+    end
+    settle(user, list, last)
+  end
+end
+
+-- The live copies in meta: lastSeen only grows, and what somebody else deleted is put back. Returns the device that stood there.
+local function keep_meta(user, s)
+  local meta = META .. user
+  local known = pcall_redis('HMGET', meta, 'deviceId', 'status', 'lastSeen')
+  if is_error(known) then
+    return nil
+  end
+  if not known[1] or not known[2] then
+    unsettle(user) -- the groups, too
+    call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', s.role,
+      'since', NOW_TEXT, 'sinceSeen', int(s.beat))
+  elseif s.beat > seen_of(known[3]) then
+    call('HSET', meta, 'lastSeen', int(s.beat))
+  end
+  return known[1]
 end
 
 local function take_over(user, session, device, opened)
-  for _, s in ipairs(sessions_of(user)) do
-    if s.name ~= session and s.name ~= EXTERNAL and s.device == device and tonumber(s.opened) <= opened
-      and not came_back(s, opened) then
-      call('HDEL', SESSIONS .. user, s.name)
+  -- An opening may be late: Redis stood still, or the batch was lost. A session that beat behind it has come back already. Other
+  -- servers reckon Redis's time a little otherwise, and a time to come is none.
+  local function came_back(s)
+    local own = sub(s.name, 1, #NODE + 1) == NODE .. '/'
+    return s.beat > opened + (own and 0 or RECKONING) and s.beat <= NOW
+  end
+
+  for name, s in pairs(known_sessions(user).by_device[device] or {}) do
+    if name ~= session and name ~= EXTERNAL and tonumber(s.opened) <= opened and not came_back(s) then
+      drop(user, name)
     end
   end
 end
 
 -- A further session of a user who is online: the live copies follow, those of the last transition are kept aside.
 local function join(user, s)
-  local meta = META .. user
-  local device = call('HGET', meta, 'deviceId')
+  local meta, device = META .. user, keep_meta(user, s)
   if device and device ~= s.device then
     call('HSETNX', meta, 'sinceDevice', device)
     call('HSET', meta, 'deviceId', s.device)
   end
-  touch(user, s.beat)
-  restore(user, s)
+  unsettle(user)
 end
 
 -- A session that was not there (fresh), one that opens, or one whose user is not in the index.
 local function enter(op, user, s, extra, fresh)
   if not key_is(META .. user, 'hash') then
-    call('HDEL', SESSIONS .. user, s.name)
+    drop(user, s.name)
     return 'x'
   end
+  newest[user] = s.name
   local alone = call('HLEN', SESSIONS .. user) == 1
   if op == 'o' and s.device ~= '' and not alone then
     take_over(user, s.name, s.device, tonumber(s.opened))
   end
   local listed = call('ZSCORE', DUE, user)
-  -- Online without a session: somebody deleted them, as an eviction does. Whoever has one of this user says so again.
+  -- Online without a session: somebody deleted them, as an eviction does. Whoever has one of this user asserts it again.
   if listed and alone and fresh then
     ask_for_sessions(user)
   end
   if listed then
     join(user, s)
   else
-    go_online(user, op == 'b' and 'heartbeat' or op == 'r' and 'recovered' or extra ~= '' and extra or 'connected', s)
+    local reason = op == 'b' and 'heartbeat' or op == 'r' and 'recovered' or extra ~= '' and extra or 'connected'
+    if not go_online(user, reason, s) then
+      drop(user, s.name)
+      return 'x'
+    end
     if not alone then
-      settle(user)
+      unsettle(user)
     end
   end
   if op == 'b' and extra ~= '' then
@@ -86,18 +215,24 @@ local function enter(op, user, s, extra, fresh)
   return listed and '.' or 'n'
 end
 
--- A beat that does not move the user's last deadline on: another session lives longer, or a key is gone.
+-- A beat that does not move the user's last deadline on: another session lives longer, or a key is gone. Of one that stands at this
+-- deadline already nothing is to be settled, as of beats that came in the same millisecond or are said again.
 local function beat_beside(user, s, extra)
   if not call('ZSCORE', DUE, user) then
     return enter('b', user, s, extra)
   end
-  touch(user, s.beat)
-  restore(user, s)
+  if call('PEXPIRETIME', USER .. user) ~= s.deadline then
+    unsettle(user)
+  end
+  keep_meta(user, s)
   if extra ~= '' then
     pcall_redis('HSET', META .. user, 'metadata', extra)
   end
   return '.'
 end
+
+-- Whether nobody took an entry out of the index; otherwise each beat looks for its own.
+local index_is_whole
 
 -- Of beats in one batch many came in the same millisecond.
 local known_beat, known_deadline
@@ -118,9 +253,12 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   local deadline_text = deadline_of(beat, beat_text)
   local value = deadline_text .. '\t' .. beat_text .. '\t' .. tail
   local added = pcall_redis('HSET', SESSIONS .. user, session, value)
+  if known_users[user] then
+    note_put(user, session, value, added)
+  end
   local stands = added == 0 and op ~= 'o'
-  -- Nearly every heartbeat takes this way.
-  if stands and call('PEXPIREAT', USER .. user, deadline_text, 'GT') == 1 then
+  -- Nearly every heartbeat ends here.
+  if stands and (index_is_whole or call('ZSCORE', DUE, user)) and call('PEXPIREAT', USER .. user, deadline_text, 'GT') == 1 then
     local known
     if beat >= FRESH then
       known = pcall_redis('HSET', META .. user, 'lastSeen', beat_text) ~= 1
@@ -133,12 +271,13 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
       end
       return '.'
     end
+    unsettle(user) -- meta was deleted, and its groups with it
   end
   if is_error(added) then
     return 'x'
   end
   local s = session_parse(session, value)
-  s.role = string.sub(op_role, 2)
+  s.role = sub(op_role, 2)
   if stands then
     return beat_beside(user, s, extra)
   end
@@ -171,21 +310,20 @@ local function finish(user, session, beat, metadata, reason)
     return code
   end
   local seen = math.max(s.beat, math.min(beat, NOW))
-  call('HDEL', SESSIONS .. user, session)
+  drop(user, session)
   keep_metadata(user, metadata)
-  local _, last = sessions_of(user)
-  if last then
+  if call('HLEN', SESSIONS .. user) > 0 then
     touch(user, seen)
-    settle(user)
+    unsettle(user)
     return '.'
   end
   local listed = call('ZSCORE', DUE, user)
-  go_offline(user, reason, seen, s.device)
+  leave(user, reason, seen, s.device)
   return listed and 'f' or '.'
 end
 
 -- Lowers (g) or raises (d) a session's deadline.
-local function reschedule(op, user, session, beat, metadata, extra)
+local function reschedule(op, op_grace, user, session, beat, metadata, extra)
   local s, code = stored(user, session)
   if not s then
     return code
@@ -193,13 +331,17 @@ local function reschedule(op, user, session, beat, metadata, extra)
   keep_metadata(user, metadata)
   s.beat = math.max(s.beat, math.min(beat, NOW))
   if op == 'g' then
-    s.deadline, s.reason = math.min(s.deadline, NOW + GRACE), extra
+    s.deadline, s.reason = math.min(s.deadline, NOW + tonumber(sub(op_grace, 2))), extra
   else
     s.deadline = math.max(s.deadline, NOW + tonumber(extra))
   end
-  call('HSET', SESSIONS .. user, session, session_value(s.deadline, s.beat, s.opened, s.reason, s.groups, s.device))
+  local value = session_value(s.deadline, s.beat, s.opened, s.reason, s.groups, s.device)
+  local added = call('HSET', SESSIONS .. user, session, value)
+  if known_users[user] then
+    note_put(user, session, value, added)
+  end
   touch(user, s.beat)
-  settle(user)
+  unsettle(user)
   return '.'
 end
 
@@ -210,22 +352,57 @@ local function force_offline(user, reason)
   if not call('ZSCORE', DUE, user) then
     return 'm'
   end
-  local _, last = sessions_of(user)
-  go_offline(user, reason, last and last.beat or 0, last and last.device or call('HGET', META .. user, 'deviceId') or '')
+  local _, last = list_of(user)
+  leave(user, reason, last and last.beat or 0, last and last.device or call('HGET', META .. user, 'deviceId') or '')
   return 'f'
 end
 
-local online = call('ZCARD', DUE)
-enter_epoch()
-if fenced() then
-  return redis.error_reply('FENCED a later connection of this node has spoken')
+-- The users whom `presence-ctl doctor` lists, by time; the latest only.
+local REFUSED, REFUSED_MS, REFUSED_MOST = PREFIX .. 'refused', 3600000, 1000
+local REFUSED_TRIM = 100
+
+-- Remembered with the user, so that it is still known when the session has expired. Nobody is made up by it.
+local function note_refused(user, session, at, from, extra)
+  local meta, at_text = META .. user, int(math.min(at, NOW))
+
+  local function list_user()
+    call('ZADD', REFUSED, at_text, user)
+    local gone = call('ZRANGEBYSCORE', REFUSED, '-inf', int(NOW - REFUSED_MS), 'LIMIT', 0, REFUSED_TRIM)
+    if #gone == 0 then
+      local excess = math.min(call('ZCARD', REFUSED) - REFUSED_MOST, REFUSED_TRIM)
+      gone = excess > 0 and call('ZRANGE', REFUSED, 0, int(excess - 1)) or gone
+    end
+    if #gone > 0 then
+      call('ZREM', REFUSED, unpack(gone))
+    end
+    call('PEXPIREAT', REFUSED, int(NOW + REFUSED_MS))
+  end
+
+  if key_is(REFUSED, 'zset') then
+    list_user()
+  end
+  if not key_is(meta, 'hash') then
+    return 'x'
+  end
+  if call('HLEN', meta) == 0 then
+    return 'm'
+  end
+  call('HSET', meta, 'refused', extra .. '\t' .. at_text .. '\t' .. session .. '\t' .. from)
+  return '.'
 end
+
+local online = pcall_redis('ZCARD', DUE)
+local refused = fenced() or enter_epoch(false, online)
+if refused then
+  return refused
+end
+index_is_whole = counted == online
 if UNTIL > 0 and NOW > UNTIL then
   return redis.error_reply('STALE nobody waits for this any more')
 end
 local codes = {}
-for i = 11, #ARGV, 6 do
-  local op, user, session, beat = string.sub(ARGV[i], 1, 1), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = 10, #ARGV, 6 do
+  local op, user, session, beat = sub(ARGV[i], 1, 1), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local tail, extra = ARGV[i + 4], ARGV[i + 5]
   local code
   if op == 'b' or op == 'o' or op == 'r' then
@@ -233,12 +410,15 @@ for i = 11, #ARGV, 6 do
   elseif op == 'e' then
     code = finish(user, session, tonumber(beat), tail, extra)
   elseif op == 'g' or op == 'd' then
-    code = reschedule(op, user, session, tonumber(beat), tail, extra)
+    code = reschedule(op, ARGV[i], user, session, tonumber(beat), tail, extra)
+  elseif op == 'u' then
+    code = note_refused(user, session, tonumber(beat), tail, extra)
   else
     code = force_offline(user, extra)
   end
   online = online + (code == 'n' and 1 or code == 'f' and -1 or 0)
   codes[#codes + 1] = code
 end
+settle_all()
 keep_count()
 return { NOW_TEXT, epoch, int(rev), online, table.concat(codes) }

@@ -1,5 +1,9 @@
--- A page of the sessions that stand under this node's name, so that it can end those it no longer has. Writes nothing.
--- ARGV[8]: cursor of ZSCAN; [9]: page size (a hint). Reply: now, next cursor, and (user, session) pairs.
+-- SPDX-License-Identifier: MIT
+-- A page of the sessions that stand under this node's name, so that the node can end those that it no longer has. Writes nothing.
+-- KEYS and ARGV[1..7]: see prelude.lua
+-- ARGV[8]: cursor of ZSCAN
+-- ARGV[9]: page size (a hint)
+-- Reply: now, next cursor, and (user, session) pairs
 local mine = NODE .. '/'
 local page = call('ZSCAN', DUE, ARGV[8], 'COUNT', ARGV[9])
 local found = {}

@@ -1,26 +1,50 @@
+-- SPDX-License-Identifier: MIT
 -- The sweep: turns passed deadlines into offline transitions. Any number of daemons may run it, at any time.
--- ARGV[8]: at most so many users (2,000 fit on Lua's stack); [9]: hold-back (ms); [10]: gap (ms) after which a silence of the store
--- proves nothing.
+-- KEYS and ARGV[1..7]: see prelude.lua
+-- ARGV[8]: at most so many users (2,000 fit on Lua's stack)
+-- ARGV[9]: hold-back (ms)
+-- ARGV[10]: gap (ms) after which a silence of the store proves nothing
 -- Reply: now, epoch, rev, online users, ms held back still, next entry of the index ('' when empty), entries looked at,
---   and for each user who went offline: the ms since the deadline.
+--   and for each user who went offline: the ms since the deadline
 local LIMIT, HOLDBACK, GAP = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local SESSIONS = PREFIX .. 'sessions:'
 
--- Redis expires strictly after the deadline: in its own millisecond the key is still there.
+-- Deadlines up to here are handled. Redis expires strictly after a deadline: in its own millisecond the key is still there.
+local horizon = NOW - 2
 local function passed(deadline)
-  return deadline <= NOW - 2
+  return deadline <= horizon
 end
 
--- After a gap between sweeps (Redis paused or away, nobody sweeping, the clock moved) servers may first assert who lives.
+-- After a gap between sweeps (Redis paused or away, nobody sweeping, the clock moved) servers may first assert who lives, for the
+-- hold-back. A store that stalls again and again would be held for ever, so the time of holding is added up, a gap as its least, since
+-- nobody could beat in it: when it comes to five hold-backs, deadlines that had passed before it began are handled, and it begins again.
+local ROW = 5 * HOLDBACK
+
+-- Returns the ms held back still, and whether a row is complete.
 local function held_for()
-  local state = call('HMGET', EPOCH, 'swept', 'hold')
-  local swept, hold = tonumber(state[1] or 0) or 0, tonumber(state[2] or 0) or 0
-  if NOW - swept > GAP or NOW < swept or hold > NOW + HOLDBACK then
-    hold = NOW + HOLDBACK
-    call('HSET', EPOCH, 'hold', int(hold))
+  local state = call('HMGET', EPOCH, 'swept', 'hold', 'held', 'sum') -- the row began, how long it has held
+  for i = 1, 4 do
+    state[i] = math.max(0, tonumber(state[i] or 0) or 0)
   end
-  call('HSET', EPOCH, 'swept', NOW_TEXT)
-  return math.max(0, hold - NOW)
+  local swept, hold, held, sum = unpack(state)
+  local gap = NOW - swept > GAP or NOW < swept or hold > NOW + HOLDBACK
+  if hold <= swept or hold > NOW + HOLDBACK or held > NOW then
+    held, sum = NOW, 0
+  else
+    sum = math.min(ROW, sum + math.max(0, math.min(NOW - swept, GAP)))
+  end
+  if gap then
+    hold = NOW + HOLDBACK
+  end
+  call('HSET', EPOCH, 'swept', NOW_TEXT, 'hold', int(hold), 'held', int(held), 'sum', int(sum))
+  if hold > NOW and sum >= ROW then
+    horizon = held - 2
+  end
+  return math.max(0, hold - NOW), hold > NOW and sum >= ROW
+end
+
+local function next_row()
+  call('HSET', EPOCH, 'held', NOW_TEXT, 'sum', '0')
 end
 
 -- Another writer may have prolonged its key meanwhile.
@@ -29,9 +53,9 @@ local function external_deadline(user, s)
   if left <= 0 then
     return s.deadline
   end
-  call('HSET', SESSIONS .. user, EXTERNAL,
-    session_value(NOW + left, s.beat, s.opened, '', s.groups, s.device))
-  return NOW + left
+  local deadline = bounded(NOW + left)
+  call('HSET', SESSIONS .. user, EXTERNAL, session_value(deadline, s.beat, s.opened, '', s.groups, s.device))
+  return deadline
 end
 
 local function remove_passed(user, list)
@@ -46,13 +70,13 @@ local function remove_passed(user, list)
   end
 end
 
--- What is left to go by when somebody deleted the sessions.
+-- The only deadline left when somebody deleted the sessions.
 local function key_deadline(user)
   local left = call('PTTL', PREFIX .. 'user:' .. user)
-  return left > 0 and NOW + left or 0
+  return left > 0 and bounded(NOW + left) or 0
 end
 
--- Somebody deleted the sessions of a user who is online, as an eviction does: whoever has one says so again before it is judged.
+-- Somebody deleted the sessions of a user who is online, as an eviction does: whoever has one asserts it again before the user is handled.
 local function wait_for_sessions(user)
   local device = pcall_redis('HGET', PREFIX .. 'meta:' .. user, 'deviceId')
   call('HSET', SESSIONS .. user, LOST,
@@ -71,7 +95,7 @@ end
 -- nil while the user lives, else the ms since the last deadline. `flat`: the sessions, as HGETALL gives them.
 local function judge(user, flat)
   local list, last = sessions_of(user, flat)
-  local deadline = last and last.deadline or math.max(tonumber(call('ZSCORE', DUE, user)), key_deadline(user))
+  local deadline = last and last.deadline or math.max(bounded(tonumber(call('ZSCORE', DUE, user))), key_deadline(user))
   if not last and passed(deadline) and HOLDBACK > 0 and key_is(SESSIONS .. user, 'hash') then
     wait_for_sessions(user)
     return nil
@@ -91,7 +115,6 @@ local function judge(user, flat)
   end
   local known = pcall_redis('HMGET', PREFIX .. 'meta:' .. user, 'lastSeen', 'sinceDevice', 'groups', 'deviceId')
   if is_error(known) then
-    call('DEL', PREFIX .. 'meta:' .. user)
     known = {}
   end
   local seen = 0
@@ -103,11 +126,15 @@ local function judge(user, flat)
   return NOW - deadline
 end
 
-local online = call('ZCARD', DUE)
-enter_epoch()
-local held, lags, looked = held_for(), {}, 0
-if held == 0 then
-  local found, moves, n = call('ZRANGEBYSCORE', DUE, '-inf', int(NOW - 2), 'LIMIT', 0, LIMIT), {}, 0
+local online = pcall_redis('ZCARD', DUE)
+local refused = enter_epoch(false, online)
+if refused then
+  return refused
+end
+local held, complete = held_for()
+local lags, looked = {}, 0
+if held == 0 or complete then
+  local found, moves, n = call('ZRANGEBYSCORE', DUE, '-inf', int(math.max(0, horizon)), 'LIMIT', 0, LIMIT), {}, 0
   looked = #found
   for i = 1, looked do
     local user = found[i]
@@ -124,6 +151,9 @@ if held == 0 then
     call('ZADD', DUE, unpack(moves))
   end
   keep_count()
+  if complete and looked < LIMIT then
+    next_row()
+  end
 end
 local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-return { NOW_TEXT, epoch, int(rev), online - #lags, held, first[2] and int(tonumber(first[2])) or '', looked, lags }
+return { NOW_TEXT, epoch, int(rev), online - #lags, held, first[2] and int(bounded(tonumber(first[2]))) or '', looked, lags }

@@ -1,27 +1,84 @@
 #!lua flags=allow-oom
--- Shared by all scripts, which stand behind it in one chunk.
--- KEYS[1]: the due index (for routing). ARGV[1..7]: prefix, run_id, db, known_rev, log_max, node, generation.
+-- SPDX-License-Identifier: MIT
+-- Shared by all scripts, which stand behind it in one chunk. Without arguments a script is only loaded.
+-- KEYS[1]: the due index (for routing)
+-- ARGV[1]: prefix of the names of keys and channels
+-- ARGV[2]: run_id of the Redis process, as the caller knows it
+-- ARGV[3]: number of the database
+-- ARGV[4]: known_rev: the highest revision that the caller knows
+-- ARGV[5]: log_max: entries kept in the log, about
+-- ARGV[6]: node: the caller's id
+-- ARGV[7]: generation of its connection; 0: not fenced
 -- Times are milliseconds of Redis's clock. Lua numbers are doubles: exact to 2^53, so revisions (microseconds) fit.
+if #ARGV == 0 then
+  return
+end
 local PREFIX, RUN_ID, DB, NODE = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
 local KNOWN_REV, LOG_MAX, GENERATION = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[7])
 local DUE, REV, EPOCH, LOG = PREFIX .. 'due', PREFIX .. 'rev', PREFIX .. 'epoch', PREFIX .. 'log'
 local NODES, FENCE, CONTROL = PREFIX .. 'nodes', PREFIX .. 'fence', PREFIX .. 'control'
 local EXTERNAL, LOST = 'external/0', 'lost/0'
+local UNKNOWN = 'unknown' -- the run_id of a caller that may not ask INFO
 
 local call, pcall_redis = redis.call, redis.pcall
 local time = call('TIME')
 local NOW = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local epoch, rev
+local counted -- users in the index, as the scripts counted them: another number than the index has when somebody else changed it
 local announced, balance = false, 0 -- since REV and EPOCH were last set
 
 local function int(n)
   return string.format('%d', n)
 end
 
-local NOW_TEXT, NODE_JSON = int(NOW), cjson.encode(NODE)
+local NOW_TEXT = int(NOW)
+
+-- Other writers may have put any number into a key, and a number that no command takes fails a script behind its first write.
+-- No time of ours lies further ahead: a TTL is 24 h at most, a grace 1 h.
+local LATEST = NOW + 25 * 3600 * 1000
+local function bounded(t)
+  return math.max(0, math.min(t, LATEST))
+end
+
+-- A lastSeen as it stands in meta; 0 when it is no time.
+local function seen_of(text)
+  local seen = tonumber(text or 0) or 0
+  return seen <= LATEST and seen or 0
+end
+
+-- The same, asked for; 0 also when it lies ahead, as after the clock was set back.
+local function last_seen(meta)
+  local text = pcall_redis('HGET', meta, 'lastSeen')
+  local seen = type(text) == 'string' and seen_of(text) or 0
+  return seen <= NOW and seen or 0
+end
+
+-- Revisions are microseconds of a clock, or a little ahead of it; a counter further ahead is none of ours.
+local YEAR_US = 365 * 24 * 3600 * 1000000
+local REV_LATEST = tonumber(time[1]) * 1000000 + YEAR_US
+if KNOWN_REV > REV_LATEST then
+  KNOWN_REV = 0
+end
 
 local function is_error(reply)
   return type(reply) == 'table' and reply.err ~= nil
+end
+
+-- Whether a key is absent or of the type; writes would fail in mid-script otherwise.
+local function key_is(key, wanted)
+  local found = call('TYPE', key)
+  found = found.ok or found
+  return found == 'none' or found == wanted
+end
+
+-- With this a script ends before its first write, where an answer about one of our keys is an error: of another type it is another
+-- program's, and neither written nor deleted.
+local function refusal(reply, key)
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then
+    return reply
+  end
+  local found = call('TYPE', key)
+  return redis.error_reply('FOREIGN ' .. key .. ' is a ' .. (found.ok or found))
 end
 
 -- A new epoch: nobody's revisions of before count, and none of them comes twice, since the clock is ahead of them. Where it was
@@ -32,41 +89,55 @@ local function begin_epoch()
   if known >= seed then
     seed = known + 1000000000 + tonumber(time[2]) * 1000
   end
-  rev, announced, balance = seed, false, 0
+  rev, announced, balance, counted = seed, false, 0, call('ZCARD', DUE)
   epoch = string.sub(RUN_ID, 1, 8) .. '-' .. string.format('%x', seed)
-  call('DEL', LOG, EPOCH)
+  call('DEL', EPOCH)
+  if key_is(LOG, 'stream') then
+    call('DEL', LOG)
+  end
   call('SET', REV, int(rev))
-  call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', NOW_TEXT, 'online', call('ZCARD', DUE))
+  call('HSET', EPOCH, 'id', epoch, 'run_id', RUN_ID, 'started', NOW_TEXT, 'online', counted)
 end
 
--- Another Redis process, or an emptied one, means another epoch; so does a record or a counter of another form, an index that
--- somebody took away whole, as an eviction does, and a counter behind what the caller has heard of.
-local function enter_epoch()
+-- Redis has lost what it knew, which begins another epoch, when: the record or the counter is absent or of another form; the counter is
+-- behind what the caller has heard of; the index was removed whole, as an eviction does; another process answers than the one that the
+-- record names; or the caller knows it otherwise (`forgotten`). A caller that may not ask INFO does not know the process, and an unknown
+-- process is no evidence of another one: of two daemons of which one may ask, each would begin an epoch at the other's.
+-- `listed`: what ZCARD says of the index. Returns the refusal with which the script has to end, or nil.
+local function enter_epoch(forgotten, listed)
   local known, counter = pcall_redis('HMGET', EPOCH, 'id', 'run_id', 'online'), pcall_redis('GET', REV)
+  if known.err then
+    return refusal(known, EPOCH)
+  elseif type(counter) == 'table' then
+    return refusal(counter, REV)
+  elseif type(listed) == 'table' then
+    return refusal(listed, DUE)
+  end
   epoch, rev = known[1], type(counter) == 'string' and string.match(counter, '^%d+$') and tonumber(counter)
-  if not rev or rev >= 2 ^ 53 then
+  if not rev or rev > REV_LATEST then
     rev = nil
   end
-  local index_lost = (tonumber(known[3] or 0) or 0) > 0 and call('ZCARD', DUE) == 0
-  if not epoch or known[2] ~= RUN_ID or not rev or index_lost or KNOWN_REV > rev then
+  counted = tonumber(known[3] or 0) or 0
+  local index_lost = counted > 0 and listed == 0
+  local owner = known[2]
+  local other_process = RUN_ID ~= UNKNOWN and owner ~= UNKNOWN and owner ~= RUN_ID
+  if not epoch or not owner or not rev or other_process or index_lost or KNOWN_REV > rev or forgotten then
     begin_epoch()
+  elseif owner == UNKNOWN and RUN_ID ~= UNKNOWN then
+    call('HSET', EPOCH, 'run_id', RUN_ID)
   end
 end
 
--- Commands of an earlier connection of the same node, executed late, must not undo what a later one said.
+-- Commands of an earlier connection of the same node, executed late, must not undo what a later one said. Returns the refusal, or nil.
 local function fenced()
   if GENERATION == 0 then
-    return false
+    return nil
   end
   local latest = pcall_redis('HGET', FENCE, NODE)
-  return GENERATION < (not is_error(latest) and tonumber(latest or 0) or 0)
-end
-
--- Whether a key is absent or of the type; writes would fail in mid-script otherwise.
-local function key_is(key, wanted)
-  local found = call('TYPE', key)
-  found = found.ok or found
-  return found == 'none' or found == wanted
+  if is_error(latest) then
+    return refusal(latest, FENCE)
+  end
+  return GENERATION < (tonumber(latest or 0) or 0) and redis.error_reply('FENCED a later connection of this node has spoken') or nil
 end
 
 -- A session: deadline, beat (last sign of life), opened, the reason it will end for ('' is silence), groups (JSON), device.
@@ -79,8 +150,8 @@ local function session_parse(name, value)
     string.match(value, '^(%d+)\t(%d+)\t(%d+)\t([^\t]*)\t([^\t]*)\t(.*)$')
   return {
     name = name,
-    deadline = tonumber(deadline or 0),
-    beat = tonumber(beat or 0),
+    deadline = bounded(tonumber(deadline or 0)),
+    beat = bounded(tonumber(beat or 0)),
     opened = opened or '0',
     reason = reason or '',
     groups = groups or '',
@@ -88,30 +159,39 @@ local function session_parse(name, value)
   }
 end
 
--- All sessions of a user, and the one with the last deadline; of several the first by name, since a hash has no order.
--- `flat`: what HGETALL has said already, if it was asked.
-local function sessions_of(user, flat)
-  flat = flat or pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
-  local list, last = {}, nil
-  if is_error(flat) then
-    return list, last
-  end
-  for i = 1, #flat, 2 do
-    local s = session_parse(flat[i], flat[i + 1])
-    list[#list + 1] = s
+-- The one with the last deadline; of several the first by name, since a hash has no order.
+local function last_of(list)
+  local last
+  for _, s in ipairs(list) do
     if not last or s.deadline > last.deadline or (s.deadline == last.deadline and s.name < last.name) then
       last = s
     end
   end
-  return list, last
+  return last
 end
+
+-- All sessions of a user, and the last of them. `flat`: what HGETALL has said already, if it was asked.
+local function sessions_of(user, flat)
+  flat = flat or pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
+  local list = {}
+  if is_error(flat) then
+    return list
+  end
+  for i = 1, #flat, 2 do
+    list[#list + 1] = session_parse(flat[i], flat[i + 1])
+  end
+  return list, last_of(list)
+end
+
+local GROUPS_UNION_MAX = 500 -- as in presence/identity.h
 
 -- The groups of the sessions as one JSON array, '' for none.
 local function groups_union(list)
-  local seen, names = {}, {}
+  local seen, names, texts = {}, {}, { [''] = true }
   for _, s in ipairs(list) do
     local ok, groups = false, nil
-    if s.groups ~= '' then
+    if not texts[s.groups] then
+      texts[s.groups] = true -- sessions of one user mostly claim the same
       ok, groups = pcall(cjson.decode, s.groups)
     end
     if ok and type(groups) == 'table' then
@@ -127,6 +207,9 @@ local function groups_union(list)
     return ''
   end
   table.sort(names)
+  for i = #names, GROUPS_UNION_MAX + 1, -1 do
+    names[i] = nil
+  end
   return cjson.encode(names)
 end
 
@@ -139,11 +222,13 @@ local function announce(user, status, reason, seen, device, groups)
     event = '{"userId":' .. cjson.encode(user) .. ',"status":"' .. status .. '","timestamp":' .. NOW_TEXT
       .. ',"lastSeen":' .. seen .. ',"deviceId":' .. (device == '' and 'null' or cjson.encode(device))
       .. ',"rev":' .. rev_text .. ',"epoch":"' .. epoch .. '","db":' .. DB .. ',"reason":' .. cjson.encode(reason)
-      .. ',"node":' .. NODE_JSON .. (groups == '' and '' or ',"groups":' .. groups) .. '}'
+      .. ',"node":' .. cjson.encode(NODE) .. (groups == '' and '' or ',"groups":' .. groups) .. '}'
     return pcall_redis('XADD', LOG, 'MAXLEN', '~', LOG_MAX, rev_text .. '-0', 'event', event)
   end
   rev = rev + 1
-  if is_error(compose()) then
+  local logged = compose()
+  -- Where a key of another type stands in the log's place there is none: who missed something loads.
+  if is_error(logged) and not string.find(logged.err, 'WRONGTYPE', 1, true) then
     begin_epoch()
     rev = rev + 1
     compose()
@@ -161,47 +246,60 @@ local function keep_count()
   end
 end
 
+-- False, with nothing written, when the user's key is of another type: it is another program's. Who calls has looked at meta and sessions.
 local function go_online(user, reason, s)
+  local key, meta = PREFIX .. 'user:' .. user, PREFIX .. 'meta:' .. user
+  if not key_is(key, 'string') then
+    return false
+  end
   local groups = s.groups == '' and '' or groups_union({ s })
-  local deadline, seen = int(s.deadline), int(s.beat)
+  local deadline, seen = int(s.deadline), int(math.max(s.beat, last_seen(meta)))
   announce(user, 'online', reason, seen, s.device, groups)
-  call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', deadline)
+  call('SET', key, '1', 'PXAT', deadline)
   call('ZADD', DUE, deadline, user)
-  local meta = PREFIX .. 'meta:' .. user
   call('HSET', meta, 'status', 'online', 'lastSeen', seen, 'deviceId', s.device, 'role', s.role, 'since', NOW_TEXT,
     'sinceSeen', seen, 'rev', int(rev), 'reason', reason, 'node', NODE)
   call('HDEL', meta, 'sinceDevice', 'groups')
   if groups ~= '' then
     call('HSET', meta, 'groups', groups)
   end
+  return true
 end
 
 -- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already.
 local function go_offline(user, reason, seen, device, known)
   local meta = PREFIX .. 'meta:' .. user
   known = known or call('HMGET', meta, 'lastSeen', 'sinceDevice', 'groups')
-  local seen_text = int(math.max(seen, tonumber(known[1] or 0) or 0))
+  local seen_text = int(math.max(seen, seen_of(known[1])))
   announce(user, 'offline', reason, seen_text, device, '')
-  call('DEL', PREFIX .. 'user:' .. user, PREFIX .. 'sessions:' .. user)
+  for key, wanted in pairs({ [PREFIX .. 'user:' .. user] = 'string', [PREFIX .. 'sessions:' .. user] = 'hash' }) do
+    if key_is(key, wanted) then
+      call('DEL', key)
+    end
+  end
   call('ZREM', DUE, user)
-  call('HSET', meta, 'status', 'offline', 'lastSeen', seen_text, 'deviceId', device, 'since', NOW_TEXT,
+  -- A meta of another type is another program's.
+  pcall_redis('HSET', meta, 'status', 'offline', 'lastSeen', seen_text, 'deviceId', device, 'since', NOW_TEXT,
     'sinceSeen', seen_text, 'rev', int(rev), 'reason', reason, 'node', NODE)
   if known[2] or known[3] then
     call('HDEL', meta, 'sinceDevice', 'groups')
   end
 end
 
--- Brings index, key and groups of a user who is online in line with the sessions left. The index may be early, never late.
-local function settle(user)
-  local list, last = sessions_of(user)
+-- Brings index, key and groups of a user who is online in line with the sessions left (`list` and the last of them, where they are
+-- known). The index may be early, never late.
+local function settle(user, list, last)
+  if not list then
+    list, last = sessions_of(user)
+  end
   local score = tonumber(call('ZSCORE', DUE, user) or nil)
   if not last or not score then
     return
   end
-  local deadline = int(last.deadline)
+  local deadline, key = int(last.deadline), PREFIX .. 'user:' .. user
   -- A deadline in the past removes the key.
-  if call('PEXPIREAT', PREFIX .. 'user:' .. user, deadline) == 0 and last.deadline > NOW then
-    call('SET', PREFIX .. 'user:' .. user, '1', 'PXAT', deadline)
+  if key_is(key, 'string') and call('PEXPIREAT', key, deadline) == 0 and last.deadline > NOW then
+    call('SET', key, '1', 'PXAT', deadline)
   end
   if score > last.deadline then
     call('ZADD', DUE, deadline, user)
@@ -214,11 +312,11 @@ local function settle(user)
       call('HSET', meta, 'groups', groups)
     end
     call('PUBLISH', CONTROL, '{"cmd":"groups","userId":' .. cjson.encode(user) .. ',"groups":'
-      .. (groups == '' and '[]' or groups) .. ',"epoch":"' .. epoch .. '","db":' .. DB .. '}')
+      .. (groups == '' and '[]' or groups) .. ',"rev":' .. int(rev) .. ',"epoch":"' .. epoch .. '","db":' .. DB .. '}')
   end
 end
 
--- Somebody deleted sessions of a user who is online, as an eviction does: whoever has one says so again.
+-- Somebody deleted sessions of a user who is online, as an eviction does: whoever has one asserts it again.
 local function ask_for_sessions(user)
   call('PUBLISH', CONTROL, '{"cmd":"assert","userId":' .. cjson.encode(user) .. ',"db":' .. DB .. '}')
 end
@@ -227,7 +325,7 @@ end
 local function touch(user, seen)
   local meta = PREFIX .. 'meta:' .. user
   local before = pcall_redis('HGET', meta, 'lastSeen')
-  if before and not is_error(before) and seen > (tonumber(before) or 0) then
+  if before and not is_error(before) and seen > seen_of(before) then
     call('HSET', meta, 'lastSeen', int(seen))
   end
   return before ~= false

@@ -1,18 +1,26 @@
--- Puts right what other writers left, for a list of users: each is looked at and mended in one step.
--- ARGV[8]: TTL (ms) for a key without one; [9]: how long a session of ours may live at most (ms); then the users.
--- Reply: now, epoch, rev, online users, one letter per user:
+-- SPDX-License-Identifier: MIT
+-- Repairs what other writers left, for a list of users: each is examined and repaired in one step.
+-- KEYS and ARGV[1..7]: see prelude.lua
+-- ARGV[8]: TTL (ms) for a key without one
+-- ARGV[9] and on: the users
+-- Reply: now, epoch, rev, online users, one letter for each user:
 --   . in order   a adopted   k key or index restored   o stale "online" in meta corrected   e external session ended   x foreign types
-local TTL, LONGEST = tonumber(ARGV[8]), tonumber(ARGV[9])
+local TTL = tonumber(ARGV[8])
 local SLACK = 1000
 
+-- Only printable ASCII: bytes that are not UTF-8 would make the event invalid JSON, and every server would load its roster instead.
+local function plain(text)
+  return type(text) == 'string' and #text <= 128 and not string.find(text, '[^\32-\126]') and text or ''
+end
+
 local function adopt(user, left, listed)
-  local deadline = NOW + (left > 0 and left or TTL)
+  local deadline = bounded(NOW + (left > 0 and left or TTL))
   local meta = call('HMGET', PREFIX .. 'meta:' .. user, 'deviceId', 'role')
-  local seen = tonumber(call('HGET', PREFIX .. 'meta:' .. user, 'lastSeen') or 0) or 0
+  local seen = seen_of(call('HGET', PREFIX .. 'meta:' .. user, 'lastSeen'))
   if seen <= 0 or seen > NOW then
     seen = NOW
   end
-  local s = { name = EXTERNAL, deadline = deadline, beat = seen, groups = '', device = meta[1] or '', role = meta[2] or 'mobile' }
+  local s = { name = EXTERNAL, deadline = deadline, beat = seen, groups = '', device = plain(meta[1]), role = meta[2] or 'mobile' }
   call('HSET', PREFIX .. 'sessions:' .. user, EXTERNAL, session_value(deadline, seen, NOW_TEXT, '', '', s.device))
   if listed then
     settle(user)
@@ -51,7 +59,7 @@ local function key_is_off(last, left)
   return last.deadline > NOW and (left < 0 or math.abs(NOW + left - last.deadline) > SLACK)
 end
 
-local function mend_listed(user, score, list, last, left)
+local function repair_listed(user, score, list, last, left)
   if left == -2 and last.deadline > NOW and has_external(list) then
     return end_external(user, list)
   end
@@ -61,12 +69,13 @@ local function mend_listed(user, score, list, last, left)
   end
   if call('HGET', PREFIX .. 'meta:' .. user, 'status') ~= 'online' then
     call('HSET', PREFIX .. 'meta:' .. user, 'status', 'online')
+    settle(user) -- the groups, too
     return 'k'
   end
   return '.'
 end
 
-local function mend_unlisted(user, last)
+local function repair_unlisted(user, last)
   if last and last.deadline > NOW then
     last.role = call('HGET', PREFIX .. 'meta:' .. user, 'role') or 'mobile'
     go_online(user, 'repaired', last)
@@ -92,51 +101,60 @@ local function bound_index(user, score)
   return 'k'
 end
 
--- Redis's clock was set back: deadlines of before lie too far ahead, and would keep the silent online so long.
-local function bound_sessions(user, list, last)
-  if not last or last.deadline <= NOW + LONGEST + SLACK then
-    return
-  end
+-- Redis's clock was set back: deadlines of before lie too far ahead, and would keep the silent online so long. Only a beat to come shows
+-- that: a deadline far ahead may be that of a server with a longer TTL than the one who repairs.
+local function bound_sessions(user, list)
+  local moved = false
   for _, s in ipairs(list) do
-    if s.name ~= EXTERNAL and s.deadline > NOW + LONGEST then
-      s.deadline = NOW + TTL
+    if s.name ~= EXTERNAL and s.beat > NOW + SLACK then
+      s.deadline = math.min(s.deadline, NOW + math.max(0, s.deadline - s.beat))
       call('HSET', PREFIX .. 'sessions:' .. user, s.name,
-        session_value(s.deadline, math.min(s.beat, NOW), s.opened, s.reason, s.groups, s.device))
+        session_value(s.deadline, NOW, s.opened, s.reason, s.groups, s.device))
+      moved = true
     end
   end
-  settle(user)
+  if moved then
+    settle(user)
+  end
 end
 
-local function mend(user)
-  if not key_is(PREFIX .. 'meta:' .. user, 'hash') or not key_is(PREFIX .. 'sessions:' .. user, 'hash') then
+local function repair(user)
+  local user_key = PREFIX .. 'user:' .. user
+  if not key_is(PREFIX .. 'meta:' .. user, 'hash') or not key_is(PREFIX .. 'sessions:' .. user, 'hash')
+    or not key_is(user_key, 'string') then
     return 'x'
   end
-  local list, last = sessions_of(user)
-  bound_sessions(user, list, last)
-  local left = call('PTTL', PREFIX .. 'user:' .. user)
+  bound_sessions(user, sessions_of(user))
+  local left = call('PTTL', user_key)
   local listed = tonumber(call('ZSCORE', DUE, user) or nil)
-  list, last = sessions_of(user)
+  local list, last = sessions_of(user)
   if left ~= -2 and left ~= 0 and (not last or NOW + left > last.deadline + SLACK) then
-    -- Online without a session: an eviction may have taken one of ours, and whoever has it says so again.
+    -- Online without a session: an eviction may have taken one of ours, and whoever has it asserts it again.
     if listed and not last then
       ask_for_sessions(user)
     end
     return adopt(user, left, listed)
   end
   if listed and last then
-    return mend_listed(user, listed, list, last, left)
+    return repair_listed(user, listed, list, last, left)
   end
   if listed then
     return bound_index(user, listed)
   end
-  return mend_unlisted(user, last)
+  return repair_unlisted(user, last)
 end
 
-call('ZCARD', DUE)
-enter_epoch()
+local refused = enter_epoch(false, pcall_redis('ZCARD', DUE))
+if refused then
+  return refused
+end
 local codes = {}
-for i = 10, #ARGV do
-  codes[#codes + 1] = mend(ARGV[i])
+for i = 9, #ARGV do
+  codes[#codes + 1] = repair(ARGV[i])
 end
 keep_count()
-return { NOW_TEXT, epoch, int(rev), call('ZCARD', DUE), table.concat(codes) }
+local online = call('ZCARD', DUE)
+if counted + balance ~= online then
+  call('HSET', EPOCH, 'online', online)
+end
+return { NOW_TEXT, epoch, int(rev), online, table.concat(codes) }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Chromium of Debian, headless, without a word to the outside.
 'use strict';
 const { chromium } = require('playwright-core');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Phones and dashboards as the guide writes them, on clients nobody here wrote: ws, and notepack 0.0.2, notepack.io or
 // @msgpack/msgpack for the encoding.
 'use strict';
@@ -20,6 +21,7 @@ class Client {
     this.user = user;
     this.codec = codecs[codec];
     this.messages = [];
+    this.hellos = []; // payloads, in order
     const offered = protocols || (codec === 'json' ? ['presence.v1.json'] : []);
     this.ws = new WebSocket(url, offered, {
       headers: headers || { token, device_id: device }, localAddress, perMessageDeflate: false, handshakeTimeout: 20000 });
@@ -37,8 +39,12 @@ class Client {
     message.at = Date.now();
     message.binary = binary;
     this.messages.push(message);
+    if (message[1] === HELLO) this.hellos.push(message[5]);
     this.take(message);
   }
+
+  // As the server last said: 'up', 'lost' or 'off'; undefined before the first HELLO.
+  get store() { return this.hellos.at(-1)?.store; }
 
   take() {}
 
@@ -54,6 +60,7 @@ class Phone extends Client {
 
   // Beats on its own until it is silenced or closed.
   beatEvery(ms) {
+    if (this.ws.readyState === WebSocket.CLOSED) return this; // its close would not be heard any more
     this.timer = setInterval(() => { if (this.ws.readyState === WebSocket.OPEN) this.beat(); }, ms);
     this.ws.once('close', () => clearInterval(this.timer));
     return this;
@@ -69,6 +76,7 @@ class Dashboard extends Client {
     super(options);
     this.view = new Map();    // userId -> 'online' | 'offline'
     this.snapshots = [];
+    this.resumed = [];        // payloads of 34 that say the view is whole
     this.updates = [];        // payloads of 31, and those inside of 34, in order
     this.faults = [];         // broken promises: a repeated state, a revision that does not grow
     this.rev = 0;
@@ -78,6 +86,7 @@ class Dashboard extends Client {
     const payload = message[5];
     if (message[1] === SNAPSHOT) this.snapshot(payload, message);
     if (message[1] === UPDATE) this.update(payload, message);
+    if (message[1] === BATCH && payload.resumed) this.whole(payload);
     if (message[1] === BATCH) for (const update of payload.updates) this.update(update, message);
   }
 
@@ -87,6 +96,12 @@ class Dashboard extends Client {
     this.rev = payload.rev;
     this.view = new Map(payload.users.map((u) => [u.userId, u.status]));
     if (payload.totalOnline !== payload.users.length) this.faults.push('totalOnline is not the number of users');
+  }
+
+  whole(payload) {
+    this.resumed.push(payload);
+    if (payload.rev < this.rev) this.faults.push(`whole at ${payload.rev} < ${this.rev}`);
+    this.rev = payload.rev;
   }
 
   update(update, message) {

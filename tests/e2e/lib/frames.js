@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the tests of frames share: connections of raw frames, and how to ask after them.
 'use strict';
 const assert = require('node:assert');

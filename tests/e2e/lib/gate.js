@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the tests of the gate share: how a refusal looks, and who came in.
 'use strict';
 const assert = require('node:assert');

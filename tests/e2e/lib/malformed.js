@@ -1,4 +1,5 @@
-// Messages and frames that end a connection, and with which code (contract section 3).
+// SPDX-License-Identifier: MIT
+// Messages and frames that end a connection, and with which code (PROTOCOL.md).
 'use strict';
 const { frame, fragments, TEXT, BINARY, CONTINUATION, CLOSE, PING } = require('./raw');
 const { HEARTBEAT, SUBSCRIBE } = require('./clients');
@@ -15,14 +16,14 @@ const deep = (opening, closing, levels) => opening.repeat(levels) + closing.repe
 
 // [what, message]: each ends a MessagePack phone's connection with 1007.
 const MALFORMED = [
-  ['nothing', Buffer.alloc(0)], ['a byte never used', hex('c1')], ['nil', hex('c0')], ['a number', hex('1e')],
-  ['a text', pack('[0,30]')],
-  ['a map', pack({ 0: 0, 1: HEARTBEAT })], ['no elements', hex('90')], ['four', pack([0, HEARTBEAT, 'user1', 0])],
-  ['seven', pack([0, HEARTBEAT, 'user1', 0, 1, 2, {}])], ['seven of another type', pack([0, PTT, 'user1', 0, 1, 2, {}])],
+  ['a byte never used', hex('c1')], ['a byte never used as the channel', hex('95 c1 1e')], ['numbers in a row', Buffer.from('hello')],
+  ['JSON', Buffer.from('[0,30,"user1",0,{}]')], ['a text cut short', hex('a568')], ['a map cut short', hex('81 00')],
+  ['no elements and more behind them', hex('90 00')],
+  ['two', pack([0, HEARTBEAT])], ['three', pack([0, SUBSCRIBE, 'user1'])], ['four', pack([0, HEARTBEAT, 'user1', 0])],
+  ['seven', pack([0, HEARTBEAT, 'user1', 0, 1, 2, {}])], ['four, the type a double', hex('94 00 ca41f00000 a5 7573657231 00')],
   ['a lying array', hex('ddffffffff 00 1e')], ['channel a text', pack(['0', HEARTBEAT, 'user1', 0, {}])],
-  ['type a text', pack([0, '30', 'user1', 0, {}])], ['type nil', pack([0, null, 'user1', 0, {}])],
-  ['type 30.5', pack([0, 30.5, 'user1', 0, {}])],
-  ['type a list', pack([0, [30], 'user1', 0, {}])], ['a cut head', hex('95 00')], ['a cut type', hex('95 00 cd 00')],
+  ['channel nil', pack([null, SUBSCRIBE, 'user1', 0, {}])], ['channel 0.5', pack([0.5, HEARTBEAT, 'user1', 0, {}])],
+  ['channel a list', pack([[0], HEARTBEAT, 'user1', 0, {}])], ['from 1.5', pack([0, HEARTBEAT, 1.5, 0, {}])], ['a cut head', hex('95 00')], ['a cut type', hex('95 00 cd 00')],
   ['a cut user', hex('95 00 1e a5 7573')], ['no payload', hex('95 00 1e a1 61 00')],
   ['more behind it', Buffer.concat([beatOf(hex('80')), hex('00')])],
   ['twice', Buffer.concat([beatOf(hex('80')), beatOf(hex('80'))])], ['from a map', pack([0, HEARTBEAT, {}, 0, {}])],
@@ -39,13 +40,6 @@ const MALFORMED = [
   ['lists without end', beatOf(Buffer.alloc(4000, 0x91))],
   ['deep lists', pack([0, HEARTBEAT, 'user1', 0, { a: JSON.parse(deep('[', ']', 40)) }])],
   ['a number as a key', beatOf(hex('81 01 01'))], ['a key nil', beatOf(hex('81 c0 01'))],
-  ['metadata a list', pack([0, HEARTBEAT, 'user1', 0, { metadata: [] }])],
-  ['metadata a text', pack([0, HEARTBEAT, 'user1', 0, { metadata: '{}' }])],
-  ['metadata over 1 KiB', pack([0, HEARTBEAT, 'user1', 0, { metadata: { x: 'y'.repeat(1017) } }])],
-  ['metadata that grows', pack([0, HEARTBEAT, 'user1', 0, { metadata: { x: '\u0001'.repeat(300) } }])],
-  ['metadata twice', Buffer.concat([beatOf(hex('82')), pack('metadata'), hex('80'), pack('metadata'), hex('80')])],
-  ['a key twice in metadata', Buffer.concat([beatOf(hex('81')), pack('metadata'), hex('82 a16101 a16102')])],
-  ['deep metadata', pack([0, HEARTBEAT, 'user1', 0, { metadata: { a: JSON.parse(deep('[', ']', 20)) } }])],
   ['interest nil', pack([0, SUBSCRIBE, 'user1', 0, null])], ['interest a list', pack([0, SUBSCRIBE, 'user1', 0, []])],
   ['groups a text', pack([0, SUBSCRIBE, 'user1', 0, { groups: 'red' }])],
   ['groups a map', pack([0, SUBSCRIBE, 'user1', 0, { groups: {} }])],
@@ -63,17 +57,17 @@ const MALFORMED = [
 
 // The same on a JSON phone.
 const MALFORMED_JSON = [
-  '', ' ', 'null', '30', '"x"', '{}', '[]', '[0', '[0,30', '[0,30]', '[0,30,"user1",0]', '[0,30,"user1",0,1,2,{}]',
+  ' ', 'hello', 'nul', '"x', '{}x', '[]]', '\ufeff', '[0', '[0,30', '[0,30]', '[0,30.0]', '[0,33]', '[0,30,"user1",0]', '[0,30,"user1",0,1,2,{}]',
   '[0 30,"user1",0,{}]',
-  '[,30,"user1",0,{}]', '["0",30,"user1",0,{}]', '[0,"30","user1",0,{}]', '[0,30.5,"user1",0,{}]', '[0,3e1,"user1",0,{}]',
-  '[0,030,"user1",0,{}]', '[0,+30,"user1",0,{}]',
-  '[0,99999999999999999999,"user1",0,{}]', '[0,30,"user1",0,{}', '[0,30,"user1",0,{}]]', '[0,30,"user1",0,{}] x',
+  '[,30,"user1",0,{}]', '["0",30,"user1",0,{}]', '[0.5,30,"user1",0,{}]', '[[0],33,"user1",0,{}]', '[99999999999999999999,30,"user1",0,{}]',
+  '[00,30,"user1",0,{}]', '[0,+30,"user1",0,{}]', '[0,30.,"user1",0,{}]',
+  '[0,30,"user1",0,{}', '[0,30,"user1",0,{}]]', '[0,30,"user1",0,{}] x',
   '[0,30,"user1",0,{},]', "[0,30,'user1',0,{}]",
-  '[0,30,"user1",0,{a:1}]', '[0,30,"user1",0,{"a":NaN}]', '[0,30,"user1",0,{"a":1e400}]', '[0,30,"user1",0,{"a":1,"a":2}]',
+  '[0,30,"user1",0,{a:1}]', '[0,30,"user1",0,{"a":NaN}]', '[0,30,"user1",0,{"a":1,"a":2}]',
   '[0,30,"user1",0,{"a":"\\ud800"}]',
-  '[0,30,"user1",0,{"metadata":[]}]', `[0,30,"user1",0,{"metadata":{"x":"${'y'.repeat(1017)}"}}]`, '[0,30,null,0,{}]',
+  '[0,30,"user1",0,{"metadata":{a:1}}]', '[0,30,null,0,{}]',
   '[0,30,{},0,{}]', '[0,30,1.5,0,{}]',
-  '[0,30,"user1",[],{}]', '[0,30,"user1",0,"x"]', '[0,30,"user1",0,[]]', '\ufeff[0,30,"user1",0,{}]', '/**/[0,30,"user1",0,{}]',
+  '[0,30,"user1",[],{}]', '[0,30,"user1",0,"x"]', '[0,30,"user1",0,[]]', '\ufeff\ufeff[0,30,"user1",0,{}]', '/**/[0,30,"user1",0,{}]',
   '[0,30,"user1",0,{}]\0',
   `[0,30,"user1",0,{"a":${deep('[', ']', 1000)}}]`, `[0,30,"user1",0,${'{"a":'.repeat(700)}`,
   Buffer.from('[0,30,"user1",0,{"a":"\xff"}]', 'latin1'), Buffer.from('[0,30,"user1",0,{"a":"\xc0\x80"}]', 'latin1'),
@@ -83,12 +77,68 @@ const MALFORMED_JSON = [
 
 const NO_BEATS = /^Web clients cannot send heartbeat$/;
 
+// [what, message]: none of presence's, so it is skipped and the connection stays (MessagePack, and the same in JSON below).
+const OTHERS = [
+  ['nothing', Buffer.alloc(0)], ["the SDK's greeting", hex('93 00 04 a5 75 73 65 72 31')], ["the SDK's end of talk", pack([1, 2, 'user1', '0'])],
+  ['one element', pack([HEARTBEAT])], ['two elements', pack([0, 4])], ['seven elements', pack([0, PTT, 'user1', 0, 1, 2, {}])],
+  ['a hundred elements', pack(Array(100).fill(7))], ['no elements', hex('90')], ['a lying array', hex('ddffffffff 00 01')],
+  ['nil', hex('c0')], ['a number', hex('1e')], ['a text', pack('[0,30]')], ['bytes', pack(Buffer.alloc(3000))],
+  ['a map', pack({ 0: 0, 1: HEARTBEAT })], ['an extension', hex('d4 05 00')], ['an extension as the channel', hex('93 d6 ff 00000000 04 00')],
+  ['nested elements', pack([[{ a: [1] }, []], 4, { b: {} }, null])], ['nested without end', Buffer.concat([hex('92'), Buffer.alloc(300, 0x91), hex('00 04')])],
+  ['channel nil', pack([null, 5, 'x'])], ['channel a long text', pack(['x'.repeat(3000), 5])], ['channel far too long', pack([Buffer.alloc(2 ** 16), HEARTBEAT])],
+  ['a head too long, cut', Buffer.concat([hex('95 c6 00100000'), Buffer.alloc(9000)])],
+  ['type a text', pack([0, '30', 'user1', 0, {}])], ['type nil', pack([0, null, 'user1', 0, {}])], ['type a list', pack([0, [30], 'user1', 0, {}])],
+  ['type bytes', pack([0, Buffer.from([30]), 'user1'])], ['type true', pack([0, true])], ['type 30.5', pack([0, 30.5, 'user1', 0, {}])],
+  ['type 4.0', hex('93 00 cb4010000000000000 c0')], ['type -1', hex('92 00 ff')], ['type 2^63', hex('92 00 cf8000000000000000')],
+  ['type int64', hex('93 00 d3ffffffffffffff00 00')], ['type NaN', hex('92 00 ca7fc00000')], ['cut behind the type', hex('95 00 04 a5 7573')],
+];
+const OTHERS_JSON = [
+  '', '[0,4,"user1"]', '[1,2,"user1","0"]', '[30]', '[0,4]', '[0,1,"user1",0,1,2,{}]', JSON.stringify(Array(100).fill(7)), '[]', ' [ ] ',
+  'null', '30', '-1.5e3', '"x"', '{}', '{"type":"ping"}', '[[{"a":[1]},[]],4,{"b":{}},null]', `[${deep('[', ']', 300)},4]`, '[null,5]',
+  JSON.stringify(['x'.repeat(3000), 5]), `["${'x'.repeat(2 ** 16)}",30]`, `[0,${' '.repeat(5000)}30,"user1",0,{}]`, '[0,"30","user1",0,{}]',
+  '[0,null]', '[0,[30],"user1",0,{}]', '[0,true]', '[0,30.5,"user1",0,{}]', '[0,4.0]', '[0,-1]', '[0,99999999999999999999,"user1",0,{}]',
+  '[0,1e400]', '[99999999999999999999,4]', '\ufeff[0,4]', '[0,4,"cut',
+];
+// Heartbeats whose metadata is dropped.
+const DROPPED = [
+  ['metadata a list', pack([0, HEARTBEAT, 'user1', 0, { metadata: [] }])],
+  ['metadata a text', pack([0, HEARTBEAT, 'user1', 0, { metadata: '{}' }])],
+  ['metadata over 1 KiB', pack([0, HEARTBEAT, 'user1', 0, { metadata: { x: 'y'.repeat(1017) } }])],
+  ['metadata that grows', pack([0, HEARTBEAT, 'user1', 0, { metadata: { x: '\u0001'.repeat(300) } }])],
+  ['metadata twice', Buffer.concat([beatOf(hex('82')), pack('metadata'), hex('80'), pack('metadata'), hex('80')])],
+  ['a key twice in metadata', Buffer.concat([beatOf(hex('81')), pack('metadata'), hex('82 a16101 a16102')])],
+  ['deep metadata', pack([0, HEARTBEAT, 'user1', 0, { metadata: { a: JSON.parse(deep('[', ']', 20)) } }])],
+  ['metadata a number', pack([0, HEARTBEAT, 'user1', 0, { metadata: 7, timestamp: 1 }])],
+  ['metadata of many items', pack([0, HEARTBEAT, 'user1', 0, { metadata: { x: Array(3500).fill(0) } }])],
+  ['a key that is no UTF-8', Buffer.concat([beatOf(hex('81')), pack('metadata'), hex('81 a1ff 01')])],
+  ['a key that is a number', Buffer.concat([beatOf(hex('81')), pack('metadata'), hex('81 01 01')])],
+];
+const DROPPED_JSON = [
+  '[0,30,"user1",0,{"metadata":[]}]', '[0,30,"user1",0,{"metadata":5}]', `[0,30,"user1",0,{"metadata":{"x":"${'y'.repeat(1017)}"}}]`,
+  `[0,30,"user1",0,{"metadata":{"a":${deep('[', ']', 1000)}}}]`, '[0,30,"user1",0,{"metadata":{"a":1,"a":2}}]',
+  '[0,30,"user1",0,{"metadata":{"a":"\\u0000"}}]', '[0,30,"user1",0,{"metadata":{"a":"\\ud800"},"timestamp":1}]',
+];
+// Heartbeats of user1, written in other ways.
+const BEATS = [
+  ['float32', hex('95 ca00000000 ca41f00000 a5 7573657231 ca00000000 80')],
+  ['float64', hex('95 cb0000000000000000 cb403e000000000000 a5 7573657231 00 c0')],
+  ['array32 and int64', hex('dd00000005 d30000000000000000 d3000000000000001e a5 7573657231 00 80')],
+  ['array16, uint16 and int8', hex('dc0006 cd0000 d01e a5 7573657231 00 00 80')],
+];
+const BEATS_JSON = [
+  '[0,30.0,"user1",0,{}]', '[0.0,3e1,"user1",0,null]', '[-0,300E-1,"user1",0.0,{"timestamp":1.7e12}]', `[0,30.${'0'.repeat(200)},"user1",0,{}]`,
+  '\ufeff[0,30,"user1",0,{}]', `[0,${' '.repeat(3000)}30,"user1",0,{}]`, '[0,30,"user1",0,{"timestamp":99999999999999999999}]',
+  '[0,30,"user1",0,{"a":[1e400,-123456789012345678901234567890]}]',
+];
+
 // [what, options of connect, frames, code, reason]
 const BROKEN = [
   ['text to MessagePack', {}, [frame(TEXT, '[0,30,"user1",0,{}]')], 1003, /speaks MessagePack/],
-  ['empty text', {}, [frame(TEXT)], 1003, /speaks MessagePack/],
+  ['text that is no JSON to MessagePack', {}, [frame(TEXT, 'hello')], 1003, /speaks MessagePack/],
+  ['a subscription as text to MessagePack', {}, [frame(TEXT, '[0,33.0,"user1",0,{}]')], 1003, /speaks MessagePack/],
   ['binary to JSON', { json: true }, [frame(BINARY, beatOf(hex('80')))], 1003, /speaks JSON/],
-  ['a first fragment', {}, [frame(TEXT, '[', { fin: false })], 1003, /MessagePack/],
+  ['binary that is no MessagePack to JSON', { json: true }, [frame(BINARY, hex('c1'))], 1003, /speaks JSON/],
+  ['text in fragments', {}, fragments(TEXT, '[0,30,', 1), 1003, /MessagePack/],
   ['a heartbeat of web', { role: 'web' }, [frame(BINARY, beatOf(hex('80')))], 1008, NO_BEATS],
   ['a heartbeat of a dashboard', { role: 'dashboard', json: true }, [frame(TEXT, '[0,30,"user1",0,{}]')], 1008, NO_BEATS],
   ['a heartbeat of web, its first bytes', { role: 'web' }, [frame(BINARY, beatOf(hex('8a')), { fin: false })], 1008, NO_BEATS],
@@ -114,4 +164,4 @@ const BROKEN = [
   ['close without a code', {}, [frame(CLOSE)], undefined],
 ];
 
-module.exports = { MALFORMED, MALFORMED_JSON, BROKEN, beatBytes, wishBytes };
+module.exports = { MALFORMED, MALFORMED_JSON, OTHERS, OTHERS_JSON, BEATS, BEATS_JSON, DROPPED, DROPPED_JSON, BROKEN, beatBytes, wishBytes };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A real nginx in front of a stack, configured by examples/nginx.conf: only where it listens, where it writes and whom it asks is
 // changed, and that each of these was found is checked.
 'use strict';
@@ -37,9 +38,9 @@ class Config {
   // Other servers in place of those that an upstream names.
   upstream(name, addresses) {
     this.swap(new RegExp(`upstream ${name} \\{[^}]*\\}`), (block) => {
-      assert.match(block, /server .*;/);
-      const servers = addresses.map((address) => `server ${address};`).join(' ');
-      return block.replace(/server .*;.*\n/g, '').replace('\n', `\n${servers}\n`);
+      const [, parameters] = /server \S+?( .*?)?;/.exec(block);
+      const servers = addresses.map((address) => `server ${address}${parameters || ''};`).join(' ');
+      return block.replace(/.*\bserver .*;.*\n/g, '').replace('\n', `\n${servers}\n`);
     });
   }
 
@@ -55,7 +56,7 @@ class Config {
   }
 
   listen(port) {
-    this.swap(/listen 80;\s*listen \[::\]:80;/, `listen 127.0.0.1:${port};`);
+    this.swap(/listen 80;/, `listen 127.0.0.1:${port};`);
   }
 
   // The lines that stand there as comments.
@@ -74,19 +75,20 @@ async function makeCertificate(dir) {
   assert.equal(made.code, 0, made.stderr);
 }
 
-async function attempt(s, tls) {
+async function attempt(s, { tls = false, port, change = () => {} }) {
   const dir = path.join(s.dir, 'nginx');
   const config = new Config();
-  const ports = { port: await freePort(), tlsPort: tls && await freePort() };
+  const ports = { port: port || await freePort(), tlsPort: tls && await freePort() };
   fs.mkdirSync(dir, { recursive: true });
   config.upstream('voiceping_backend', s.servers.map((server) => `127.0.0.1:${server.port}`));
-  config.upstream('presence_api', [`127.0.0.1:${s.api ? s.api.port : 1}`]);
+  config.upstream('presence_api', s.apis.length ? s.apis.map((api) => `127.0.0.1:${api.port}`) : ['127.0.0.1:1']);
   config.writeTo(dir);
   config.listen(ports.port);
   if (tls) {
     await makeCertificate(dir);
     config.listenTls(ports.tlsPort, dir);
   }
+  change(config);
   fs.writeFileSync(`${dir}/nginx.conf`, config.text);
   const nginx = Object.assign(s.start('nginx', ['-p', dir, '-c', `${dir}/nginx.conf`, '-e', 'stderr']), ports, { dir });
   await until(async () => nginx.ended || await answers(ports.port), 'nginx listens');
@@ -94,12 +96,13 @@ async function attempt(s, tls) {
 }
 
 // nginx before the stack's servers and its presence-api: a process with port, tlsPort, ca and dir. It has what a server of the
-// stack has, so phones and dashboards connect with { server: nginx }.
-async function startNginx(s, { tls = false } = {}) {
+// stack has, so phones and dashboards connect with { server: nginx }. `port`: this one, of an nginx before; `change` may swap lines of
+// the configuration.
+async function startNginx(s, options = {}) {
   for (let tries = 0; tries < 5; tries++) {
-    const nginx = await attempt(s, tls);
+    const nginx = await attempt(s, options);
     if (!nginx.ended) {
-      if (tls) nginx.ca = fs.readFileSync(`${nginx.dir}/certificate.pem`);
+      if (options.tls) nginx.ca = fs.readFileSync(`${nginx.dir}/certificate.pem`);
       return nginx;
     }
     if (!/Address already in use/.test(nginx.output)) throw new Error(`nginx does not start: ${nginx.output}`);
@@ -107,4 +110,12 @@ async function startNginx(s, { tls = false } = {}) {
   throw new Error('nginx found no free port');
 }
 
-module.exports = { startNginx };
+// SIGKILL for its master and all workers at once: no process of it says goodbye to anybody.
+async function killNginx(nginx) {
+  const workers = fs.readFileSync(`/proc/${nginx.pid}/task/${nginx.pid}/children`, 'utf8').trim().split(' ').map(Number);
+  nginx.signal('SIGKILL');
+  for (const pid of workers) process.kill(pid, 'SIGKILL');
+  await nginx.exited;
+}
+
+module.exports = { startNginx, killNginx, freePort, answers };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Child processes of a test: started, waited for, killed, and shown when the test fails.
 'use strict';
 const { spawn } = require('node:child_process');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A client that keeps to no rule: HTTP requests and WebSocket frames byte by byte, on TCP and on unix sockets.
 'use strict';
 const crypto = require('node:crypto');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a test asks of a daemon from outside: its numbers, its descriptors, its memory.
 'use strict';
 const fs = require('node:fs');

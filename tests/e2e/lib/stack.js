@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A whole installation for one test: its own Redis on a unix socket in its own directory, and the daemons asked for. Everything it
 // started ends with the test; logs are shown only when the test failed.
 'use strict';
@@ -9,6 +10,9 @@ const Redis = require('ioredis');
 const jwt = require('jsonwebtoken');
 const { BIN, Process, run, until } = require('./process');
 const { Phone, Dashboard } = require('./clients');
+
+// PRESENCE_REDIS_SERVER=valkey-server runs the tests on Valkey, where it is installed (Debian 13); it takes redis-server's arguments.
+const REDIS_SERVER = process.env.PRESENCE_REDIS_SERVER || 'redis-server';
 
 const SECRET = 'an-end-to-end-secret-of-32-bytes!!';
 
@@ -22,6 +26,7 @@ class Stack {
     this.besides = [];
     this.servers = [];
     this.expiryds = [];
+    this.apis = [];
     this.tokens = new Set(); // none of them may stand in a log
   }
 
@@ -31,6 +36,7 @@ class Stack {
       SECRET_KEY: SECRET,
       REDIS_URL: `unix://${this.socket}`,
       PRESENCE_TTL: '60s',
+      PRESENCE_MAX_CONNECTS_PER_USER: '0', // tests connect in a hurry; quotas.test.js has the limit
       ASAN_OPTIONS: process.env.ASAN_OPTIONS || '',
       ...this.settings,
     };
@@ -43,7 +49,7 @@ class Stack {
   }
 
   async startRedis(args = []) {
-    this.redisProcess = this.start('redis-server', ['--port', '0', '--unixsocket', this.socket, '--save', '', '--dir', this.dir,
+    this.redisProcess = this.start(REDIS_SERVER, ['--port', '0', '--unixsocket', this.socket, '--save', '', '--dir', this.dir,
       '--dbfilename', 'dump.rdb', ...args]);
     await this.redisProcess.printed(/eady to accept connections/);
     if (!this.redis) {
@@ -90,6 +96,7 @@ class Stack {
 
   async startApi(env) {
     this.api = await this.startDaemon('presence-api', 'PRESENCE_API_LISTEN', env);
+    this.apis.push(this.api);
     return this.api;
   }
 
@@ -181,4 +188,4 @@ function scenario(name, options, body) {
   });
 }
 
-module.exports = { scenario, stack, Stack, SECRET, until };
+module.exports = { scenario, stack, Stack, SECRET, REDIS_SERVER, until };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Tokens that no honest backend makes, and keys of the kinds that presence-ws knows.
 'use strict';
 const crypto = require('node:crypto');

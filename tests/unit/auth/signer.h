@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keys made afresh for each run, and tokens of any text signed with them, right or wrong. Nothing of lib/auth
  * signs here: the other side of the agreement is OpenSSL by itself. */
 #ifndef TEST_SIGNER_H

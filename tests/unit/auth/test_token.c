@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Signatures, algorithms, headers: what is taken, and the attacks that must not be. */
 #include "auth/token.h"
 #include "signer.h"
@@ -326,12 +327,13 @@ static struct token_keys *keys_of(const char *secret, struct span file)
 {
     char path[64] = "";
     struct token_keys *keys = NULL;
-    bool weak;
+    struct token_warnings warnings;
     char error[256] = "";
     if (file.len > 0)
         signer_file(file, path);
-    struct token_config config = {secret, file.len > 0 ? path : NULL, false, 60};
-    int loaded = token_keys_load(&config, &keys, &weak, error, sizeof(error));
+    struct token_config config = {
+        .secret = secret, .public_key_file = file.len > 0 ? path : NULL, .leeway_s = 60};
+    int loaded = token_keys_load(&config, &keys, &warnings, error, sizeof(error));
     if (file.len > 0)
         unlink(path);
     if (loaded < 0)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a rightly signed token says: times, user, role, groups. */
 #include "auth/token.h"
 #include "signer.h"
@@ -22,11 +23,17 @@ struct row {
     int64_t expires_s, issued_s;
     const char *id;     /* NULL: "" */
     const char *groups; /* joined with '|'; NULL: no claim */
+    bool problem;       /* the groups can't be known */
 };
 
 #define REFUSED(what, claims, why)                                                                           \
     {                                                                                                        \
         .name = what, .payload = claims, .result = why                                                       \
+    }
+
+#define NOBODY(what, claims)                                                                                 \
+    {                                                                                                        \
+        .name = what, .payload = claims, .user = "a", .groups = "", .problem = true                          \
     }
 
 static const struct row rows[] = {
@@ -133,17 +140,42 @@ static const struct row rows[] = {
     {"groups once each", "{\"uid\":\"a\",\"groups\":[7,\"8\",\"7\",8]}", TOKEN_OK, .user = "a",
      .groups = "7|8"},
     {"groups empty", "{\"uid\":\"a\",\"groups\":[]}", TOKEN_OK, .user = "a", .groups = ""},
-    REFUSED("groups null", "{\"uid\":\"a\",\"groups\":null}", TOKEN_GROUPS),
-    REFUSED("groups null hides channelIds", "{\"uid\":\"a\",\"groups\":null,\"channelIds\":[1]}",
-            TOKEN_GROUPS),
-    REFUSED("groups text", "{\"uid\":\"a\",\"groups\":\"g1\"}", TOKEN_GROUPS),
-    REFUSED("groups object", "{\"uid\":\"a\",\"groups\":{\"g1\":1}}", TOKEN_GROUPS),
+    NOBODY("groups null", "{\"uid\":\"a\",\"groups\":null}"),
+    NOBODY("groups null hides channelIds", "{\"uid\":\"a\",\"groups\":null,\"channelIds\":[1]}"),
+    NOBODY("groups object", "{\"uid\":\"a\",\"groups\":{\"g1\":1}}"),
+    NOBODY("groups number", "{\"uid\":\"a\",\"groups\":7}"),
+    NOBODY("groups true", "{\"uid\":\"a\",\"groups\":true}"),
+    NOBODY("groups false", "{\"uid\":\"a\",\"channelIds\":false}"),
+    NOBODY("_claim_names",
+           "{\"uid\":\"a\",\"_claim_names\":{\"groups\":\"src1\"},\"_claim_sources\":{\"src1\":{}}}"),
+    NOBODY("_claim_names of channelIds", "{\"uid\":\"a\",\"_claim_names\":{\"channelIds\":\"src1\"}}"),
+    NOBODY("_claim_names of a wrong type", "{\"uid\":\"a\",\"_claim_names\":\"groups\"}"),
+    NOBODY("_claim_sources alone", "{\"uid\":\"a\",\"_claim_sources\":{\"src1\":{}}}"),
+    NOBODY("hasgroups", "{\"uid\":\"a\",\"hasgroups\":true}"),
+    NOBODY("hasgroups as text", "{\"uid\":\"a\",\"hasgroups\":\"true\"}"),
+    NOBODY("hasgroups of a dashboard", "{\"uid\":\"a\",\"hasgroups\":1}"),
+    NOBODY("groups:src1", "{\"uid\":\"a\",\"groups:src1\":\"https://graph.example\"}"),
+    NOBODY("channelIds:src2", "{\"uid\":\"a\",\"channelIds:src2\":\"https://graph.example\"}"),
+    {"hasgroups false", "{\"uid\":\"a\",\"hasgroups\":false}", TOKEN_OK, .user = "a"},
+    {"hasgroups null", "{\"uid\":\"a\",\"hasgroups\":null}", TOKEN_OK, .user = "a"},
+    {"other claims elsewhere",
+     "{\"uid\":\"a\",\"_claim_names\":{\"photo\":\"src1\"},\"_claim_sources\":{\"src1\":{}}}", TOKEN_OK,
+     .user = "a"},
+    {"a claim that begins like groups", "{\"uid\":\"a\",\"groupsrc\":1,\"groups:x\":1}", TOKEN_OK,
+     .user = "a"},
+    {"a list beside its marker", "{\"uid\":\"a\",\"groups\":[\"g1\"],\"hasgroups\":true}", TOKEN_OK,
+     .user = "a", .groups = "g1"},
+    {"one group as text", "{\"uid\":\"a\",\"groups\":\"g1\"}", TOKEN_OK, .user = "a", .groups = "g1"},
+    {"a text is one group", "{\"uid\":\"a\",\"channelIds\":\"red blue,green\"}", TOKEN_OK, .user = "a",
+     .groups = "red blue,green"},
+    REFUSED("an empty text", "{\"uid\":\"a\",\"groups\":\"\"}", TOKEN_GROUPS),
+    REFUSED("a text with a control", "{\"uid\":\"a\",\"groups\":\"g\\n\"}", TOKEN_GROUPS),
     REFUSED("group real", "{\"uid\":\"a\",\"groups\":[1.5]}", TOKEN_GROUPS),
     REFUSED("group null", "{\"uid\":\"a\",\"groups\":[\"g\",null]}", TOKEN_GROUPS),
     REFUSED("group empty", "{\"uid\":\"a\",\"groups\":[\"\"]}", TOKEN_GROUPS),
     REFUSED("group with a control", "{\"uid\":\"a\",\"groups\":[\"g\\u0007\"]}", TOKEN_GROUPS),
     REFUSED("group of 129 bytes", "{\"uid\":\"a\",\"groups\":[\"" A128 "a\"]}", TOKEN_GROUPS),
-    REFUSED("groups before role", "{\"uid\":\"a\",\"groups\":7,\"role\":\"admin\"}", TOKEN_GROUPS),
+    REFUSED("groups before role", "{\"uid\":\"a\",\"groups\":[true],\"role\":\"admin\"}", TOKEN_GROUPS),
     REFUSED("groups and a bad role", "{\"uid\":\"a\",\"groups\":[7],\"role\":\"admin\"}", TOKEN_ROLE),
     /* jti. */
     {"jti", "{\"uid\":\"a\",\"jti\":\"x-1\"}", TOKEN_OK, .user = "a", .id = "x-1"},
@@ -156,29 +188,29 @@ static const struct row rows[] = {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static struct token_keys *load(bool require_exp)
-{
-    struct token_config config = {SECRET, NULL, require_exp, 60};
-    struct token_keys *keys;
-    bool weak;
-    char error[256];
-    assert_int_equal(token_keys_load(&config, &keys, &weak, error, sizeof(error)), 0);
-    assert_false(weak);
-    return keys;
-}
-
-static enum token_result verify_at(int64_t now_s, bool require_exp, struct span payload, struct token *token)
+static enum token_result verify_by(const struct token_config *config, int64_t now_s, struct span payload,
+                                   struct token *token)
 {
     bytes_auto text = BYTES_INIT;
     bytes_auto signature = BYTES_INIT;
+    struct token_keys *keys;
+    struct token_warnings warnings;
+    char error[256];
     signer_text(SPAN("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), payload, &text);
     signer_hmac(SPAN(SECRET), EVP_sha256(), bytes_span(&text), &signature);
     bytes_append_char(&text, '.');
     base64url_encode(bytes_span(&signature), &text);
-    struct token_keys *keys = load(require_exp);
+    assert_int_equal(token_keys_load(config, &keys, &warnings, error, sizeof(error)), 0);
+    assert_false(warnings.weak_secret);
     enum token_result result = token_verify(keys, bytes_span(&text), now_s, token);
     token_keys_destroy(keys);
     return result;
+}
+
+static enum token_result verify_at(int64_t now_s, bool require_exp, struct span payload, struct token *token)
+{
+    struct token_config config = {.secret = SECRET, .require_exp = require_exp, .leeway_s = 60};
+    return verify_by(&config, now_s, payload, token);
 }
 
 static enum token_result verify(bool require_exp, struct span payload, struct token *token)
@@ -195,6 +227,7 @@ static void check_groups(const struct row *row, const struct token *token)
         bytes_append_span(&joined, token->groups[i]);
     }
     assert_int_equal(token->has_groups, row->groups != NULL);
+    assert_int_equal(token->groups_problem != NULL, row->problem);
     assert_string_equal(bytes_text(&joined), row->groups == NULL ? "" : row->groups);
 }
 
@@ -238,7 +271,112 @@ static void many_groups(void **state)
     assert_int_equal(token.group_count, GROUPS_MAX);
     assert_true(span_equal(token.groups[GROUPS_MAX - 1], SPAN("355")));
     token_finish(&token);
-    assert_int_equal(verify_groups(GROUPS_MAX + 1, &token), TOKEN_GROUPS);
+    assert_int_equal(verify_groups(GROUPS_MAX + 1, &token), TOKEN_MANY_GROUPS);
+}
+
+struct ruled_row {
+    const char *name;
+    struct token_config config;
+    const char *payload;
+    enum token_result result;
+    const char *user, *groups; /* after TOKEN_OK */
+    enum role role;
+};
+
+#define RULED(...)                                                                                           \
+    {                                                                                                        \
+        .secret = SECRET, .leeway_s = 60, __VA_ARGS__                                                        \
+    }
+#define SHARED_URL "https://example.com/groups"
+
+static const struct ruled_row ruled_rows[] = {
+    {"a dashboard without groups", RULED(.require_groups = true), "{\"uid\":\"a\",\"role\":\"web\"}",
+     TOKEN_WITHOUT_GROUPS, NULL, NULL, 0},
+    {"a dashboard whose groups are elsewhere", RULED(.require_groups = true),
+     "{\"uid\":\"a\",\"role\":\"dashboard\",\"hasgroups\":true}", TOKEN_WITHOUT_GROUPS, NULL, NULL, 0},
+    {"a dashboard with groups null", RULED(.require_groups = true),
+     "{\"uid\":\"a\",\"role\":\"dashboard\",\"groups\":null}", TOKEN_WITHOUT_GROUPS, NULL, NULL, 0},
+    {"a dashboard in no group", RULED(.require_groups = true),
+     "{\"uid\":\"a\",\"role\":\"web\",\"groups\":[]}", TOKEN_OK, "a", "", ROLE_WEB},
+    {"a phone without groups", RULED(.require_groups = true), "{\"uid\":\"a\"}", TOKEN_OK, "a", NULL,
+     ROLE_MOBILE},
+    {"names replace the defaults", RULED(.user_claim = "email"), "{\"uid\":\"a\",\"email\":\"b@c\"}",
+     TOKEN_OK, "b@c", NULL, ROLE_MOBILE},
+    {"and leave none of them", RULED(.user_claim = "email"), "{\"uid\":\"a\"}", TOKEN_USER, NULL, NULL, 0},
+    {"the first that is there", RULED(.user_claim = " email , oid"), "{\"email\":null,\"oid\":\"7\"}",
+     TOKEN_OK, "7", NULL, ROLE_MOBILE},
+    {"a name with dots", RULED(.groups_claim = SHARED_URL), "{\"uid\":\"a\",\"" SHARED_URL "\":[\"g\"]}",
+     TOKEN_OK, "a", "g", ROLE_MOBILE},
+    {"its marker", RULED(.groups_claim = SHARED_URL),
+     "{\"uid\":\"a\",\"_claim_names\":{\"" SHARED_URL "\":\"s\"}}", TOKEN_OK, "a", "", ROLE_MOBILE},
+    {"its other marker", RULED(.groups_claim = SHARED_URL), "{\"uid\":\"a\",\"" SHARED_URL ":src1\":\"s\"}",
+     TOKEN_OK, "a", "", ROLE_MOBILE},
+    {"the marker of groups by any name", RULED(.groups_claim = "teams"),
+     "{\"uid\":\"a\",\"_claim_names\":{\"groups\":\"s\"}}", TOKEN_OK, "a", "", ROLE_MOBILE},
+    {"a path", RULED(.role_claim = "realm_access.roles", .groups_claim = "org.teams.ids"),
+     "{\"uid\":\"a\",\"realm_access\":{\"roles\":[\"x\",\"web\"]},\"org\":{\"teams\":{\"ids\":[1,2]}}}",
+     TOKEN_OK, "a", "1|2", ROLE_WEB},
+    {"a whole name before a path", RULED(.user_claim = "a.b"), "{\"a\":{\"b\":\"path\"},\"a.b\":\"name\"}",
+     TOKEN_OK, "name", NULL, ROLE_MOBILE},
+    {"a path through what is no object", RULED(.user_claim = "a.b,c"), "{\"a\":[\"b\"],\"c\":\"x\"}",
+     TOKEN_OK, "x", NULL, ROLE_MOBILE},
+    {"a path whose object is elsewhere", RULED(.groups_claim = "org.ids"),
+     "{\"uid\":\"a\",\"_claim_names\":{\"org\":\"s\"}}", TOKEN_OK, "a", "", ROLE_MOBILE},
+    {"empty lists are the defaults",
+     RULED(.user_claim = "", .role_claim = "", .groups_claim = "", .audience = "", .issuer = ""),
+     "{\"uid\":\"a\",\"role\":\"web\",\"channelIds\":[3]}", TOKEN_OK, "a", "3", ROLE_WEB},
+    {"our audience", RULED(.audience = "ours,api://7"), "{\"uid\":\"a\",\"aud\":\"api://7\"}", TOKEN_OK, "a",
+     NULL, ROLE_MOBILE},
+    {"one of its audiences", RULED(.audience = "ours"), "{\"uid\":\"a\",\"aud\":[1,\"theirs\",\"ours\"]}",
+     TOKEN_OK, "a", NULL, ROLE_MOBILE},
+    {"another audience", RULED(.audience = "ours"), "{\"uid\":\"a\",\"aud\":\"our\"}", TOKEN_AUDIENCE, NULL,
+     NULL, 0},
+    {"an audience in capitals", RULED(.audience = "ours"), "{\"uid\":\"a\",\"aud\":\"Ours\"}", TOKEN_AUDIENCE,
+     NULL, NULL, 0},
+    {"other audiences", RULED(.audience = "ours"), "{\"uid\":\"a\",\"aud\":[\"theirs\",[\"ours\"]]}",
+     TOKEN_AUDIENCE, NULL, NULL, 0},
+    {"no audience", RULED(.audience = "ours"), "{\"uid\":\"a\"}", TOKEN_AUDIENCE, NULL, NULL, 0},
+    {"audience null", RULED(.audience = "ours"), "{\"uid\":\"a\",\"aud\":null}", TOKEN_AUDIENCE, NULL, NULL,
+     0},
+    {"an object of audiences", RULED(.audience = "ours"), "{\"uid\":\"a\",\"aud\":{\"ours\":true}}",
+     TOKEN_AUDIENCE, NULL, NULL, 0},
+    {"our issuer", RULED(.issuer = "https://one/, https://two/"), "{\"uid\":\"a\",\"iss\":\"https://two/\"}",
+     TOKEN_OK, "a", NULL, ROLE_MOBILE},
+    {"another issuer", RULED(.issuer = "https://one/"), "{\"uid\":\"a\",\"iss\":\"https://one\"}",
+     TOKEN_ISSUER, NULL, NULL, 0},
+    {"no issuer", RULED(.issuer = "https://one/"), "{\"uid\":\"a\"}", TOKEN_ISSUER, NULL, NULL, 0},
+    {"a list of issuers", RULED(.issuer = "https://one/"), "{\"uid\":\"a\",\"iss\":[\"https://one/\"]}",
+     TOKEN_ISSUER, NULL, NULL, 0},
+    {"the audience is asked for before the rest", RULED(.audience = "ours"), "{\"exp\":1}", TOKEN_AUDIENCE,
+     NULL, NULL, 0},
+};
+
+static void by_rules(void **state)
+{
+    for (size_t i = 0; i < sizeof(ruled_rows) / sizeof(ruled_rows[0]); i++) {
+        const struct ruled_row *row = &ruled_rows[i];
+        struct row groups = {.groups = row->groups};
+        struct token token;
+        enum token_result result = verify_by(&row->config, NOW, span_of(row->payload), &token);
+        if (result != row->result)
+            fail_msg("%s: %s", row->name, token_result_text(result));
+        if (result != TOKEN_OK)
+            continue;
+        assert_string_equal(token.user, row->user);
+        assert_int_equal(token.role, row->role);
+        groups.problem = token.groups_problem != NULL;
+        check_groups(&groups, &token);
+        token_finish(&token);
+    }
+}
+
+static void statuses(void **state)
+{
+    for (int i = TOKEN_OK; i <= TOKEN_ROLE; i++)
+        assert_int_equal(token_result_status((enum token_result)i),
+                         i == TOKEN_ROLE || i == TOKEN_WITHOUT_GROUPS ? 403
+                         : i == TOKEN_KEYS_AWAITED                    ? 503
+                                                                      : 401);
 }
 
 /* A clock that was never set, with the leeway, makes 1970 the present. */
@@ -268,7 +406,7 @@ static void every_result_has_its_text(void **state)
     assert_non_null(strstr(token_result_text(TOKEN_WITHOUT_EXP), "JWT_REQUIRE_EXP"));
 }
 
-#define OTHERS 4
+#define OTHERS 6
 
 int main(void)
 {
@@ -277,6 +415,8 @@ int main(void)
         cmocka_unit_test(finish_twice),
         cmocka_unit_test(exp_0_by_a_lost_clock),
         cmocka_unit_test(every_result_has_its_text),
+        cmocka_unit_test(by_rules),
+        cmocka_unit_test(statuses),
     };
     for (size_t i = 0; i < ROWS; i++)
         tests[i + OTHERS] = (struct CMUnitTest){rows[i].name, check_row, NULL, NULL, (void *)&rows[i]};

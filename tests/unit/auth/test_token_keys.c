@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loading keys: PEM, JWKS, secrets, and what stops the start. */
 #include "auth/token.h"
 #include "signer.h"
@@ -21,10 +22,10 @@ static struct fixture f;
 static int load(const char *secret, struct span file, struct token_keys **ret, char error[256])
 {
     char path[64];
-    bool weak;
+    struct token_warnings warnings;
     signer_file(file, path);
-    struct token_config config = {secret, path, false, 60};
-    int result = token_keys_load(&config, ret, &weak, error, 256);
+    struct token_config config = {.secret = secret, .public_key_file = path, .leeway_s = 60};
+    int result = token_keys_load(&config, ret, &warnings, error, 256);
     unlink(path);
     return result;
 }
@@ -73,23 +74,34 @@ struct secret_row {
     const char *name, *secret;
     int result;
     bool weak;
+    bool base64;
 };
 
 static const struct secret_row secret_rows[] = {
-    {"none at all", NULL, -1, false},
-    {"empty", "", -1, false},
-    {"secret", "secret", -1, false},
-    {"changeme", "changeme", -1, false},
-    {"change-me", "change-me", -1, false},
-    {"to-be-replaced", "to-be-replaced", -1, false},
-    {"your-secret-key", "your-secret-key", -1, false},
-    {"your-secret-key-here", "your-secret-key-here", -1, false},
-    {"the router's own", "8d$F2@wZ9!RkP#Xq7N", -1, false},
-    {"a public key", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n", -1, false},
-    {"a byte", "x", 0, true},
-    {"31 bytes", "0123456789abcdef0123456789abcde", 0, true},
-    {"32 bytes", SECRET, 0, false},
-    {"a known one and more", "secretsecret", 0, true},
+    {"none at all", NULL, -1, false, false},
+    {"empty", "", -1, false, false},
+    {"secret", "secret", -1, false, false},
+    {"changeme", "changeme", -1, false, false},
+    {"change-me", "change-me", -1, false, false},
+    {"to-be-replaced", "to-be-replaced", -1, false, false},
+    {"your-secret-key", "your-secret-key", -1, false, false},
+    {"your-secret-key-here", "your-secret-key-here", -1, false, false},
+    {"the router's own", "8d$F2@wZ9!RkP#Xq7N", -1, false, false},
+    {"a public key", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n", -1, false,
+     false},
+    {"a byte", "x", 0, true, false},
+    {"31 bytes", "0123456789abcdef0123456789abcde", 0, true, false},
+    {"32 bytes", SECRET, 0, false, false},
+    {"a known one and more", "secretsecret", 0, true, false},
+    {"32 bytes in base64", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", 0, false, true},
+    {"32 bytes in base64url with a NUL", "AP-_Mzc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZnaGk", 0, false, true},
+    {"base64 in two lines", "MDEyMzQ1Njc4OWFiY2RlZjAx\nMjM0NTY3ODlhYmNkZWY=", 0, false, true},
+    {"5 bytes in base64", "eHh4eHg=", 0, true, true},
+    {"secret in base64", "c2VjcmV0", -1, false, true},
+    {"changeme as it stands", "changeme", -1, false, true},
+    {"no base64", "not base64!", -1, false, true},
+    {"base64 cut off", "MDEyMzQ1N", -1, false, true},
+    {"only padding", "====", -1, false, true},
 };
 
 #define SECRET_ROWS (sizeof(secret_rows) / sizeof(secret_rows[0]))
@@ -97,19 +109,20 @@ static const struct secret_row secret_rows[] = {
 static void check_secret(void **state)
 {
     const struct secret_row *row = *state;
-    struct token_config config = {row->secret, NULL, false, 60};
+    struct token_config config = {
+        .secret = row->secret, .secret_encoding = row->base64 ? SECRET_BASE64 : SECRET_TEXT, .leeway_s = 60};
     struct token_keys *keys = NULL;
-    bool weak = !row->weak;
+    struct token_warnings warnings = {.weak_secret = !row->weak};
     char error[256] = "";
-    assert_int_equal(token_keys_load(&config, &keys, &weak, error, sizeof(error)), row->result);
+    assert_int_equal(token_keys_load(&config, &keys, &warnings, error, sizeof(error)), row->result);
     if (row->result == 0) {
-        assert_int_equal(weak, row->weak);
+        assert_int_equal(warnings.weak_secret, row->weak);
         assert_string_equal(error, "");
         token_keys_destroy(keys);
         return;
     }
     assert_null(keys);
-    assert_int_equal(weak, !row->weak);
+    assert_int_equal(warnings.weak_secret, !row->weak);
     assert_non_null(strstr(error, "SECRET_KEY"));
     if (row->secret != NULL && row->secret[0] != '\0')
         assert_null(strstr(error, strcmp(row->secret, "secret") == 0 ? "\"secret\"" : row->secret));
@@ -127,17 +140,18 @@ static void a_bad_secret_beside_a_file(void **state)
 
 static void no_file(void **state)
 {
-    struct token_config config = {NULL, "/nonexistent/secret-place", false, 60};
+    struct token_config config = {
+        .secret = NULL, .public_key_file = "/nonexistent/secret-place", .leeway_s = 60};
     struct token_keys *keys = NULL;
-    bool weak;
+    struct token_warnings warnings;
     char error[256] = "";
-    assert_int_equal(token_keys_load(&config, &keys, &weak, error, sizeof(error)), -1);
+    assert_int_equal(token_keys_load(&config, &keys, &warnings, error, sizeof(error)), -1);
     assert_string_equal(error, "JWT_PUBLIC_KEY_FILE can't be read: No such file or directory");
     config.public_key_file = "/";
-    assert_int_equal(token_keys_load(&config, &keys, &weak, error, sizeof(error)), -1);
+    assert_int_equal(token_keys_load(&config, &keys, &warnings, error, sizeof(error)), -1);
     assert_string_equal(error, "JWT_PUBLIC_KEY_FILE can't be read: Is a directory");
     config.public_key_file = "/dev/zero";
-    assert_int_equal(token_keys_load(&config, &keys, &weak, error, sizeof(error)), -1);
+    assert_int_equal(token_keys_load(&config, &keys, &warnings, error, sizeof(error)), -1);
     assert_string_equal(error, "JWT_PUBLIC_KEY_FILE can't be read: File too large");
 }
 
@@ -152,6 +166,56 @@ static void pem_taken(void **state)
     assert_int_equal(verify(bytes_span(&pem), f.rsa, "{\"alg\":\"RS256\"}"), TOKEN_OK);
     assert_int_equal(verify(bytes_span(&pem), f.p256, "{\"alg\":\"ES256\",\"kid\":\"x\"}"), TOKEN_OK);
     assert_int_equal(verify(bytes_span(&pem), f.ed25519, "{\"alg\":\"EdDSA\"}"), TOKEN_OK);
+}
+
+static void describe(const char *secret, struct span file, struct bytes *out)
+{
+    struct token_keys *keys = NULL;
+    char error[256];
+    bytes_reset(out);
+    assert_int_equal(load(secret, file, &keys, error), 0);
+    token_keys_describe(keys, out);
+    token_keys_destroy(keys);
+}
+
+/* What a log may say: enough to tell keys apart, nothing to find a secret by. */
+static void described(void **state)
+{
+    bytes_auto set = BYTES_INIT;
+    bytes_auto text = BYTES_INIT;
+    bytes_auto again = BYTES_INIT;
+    unsigned char *der = NULL, digest[32];
+    char expected[64];
+
+    token_keys_describe(NULL, &text);
+    assert_int_equal(text.len, 0);
+
+    bytes_append_text(&set, "{\"keys\":[");
+    signer_jwk(f.p256, ",\"kid\":\"new\"", &set);
+    bytes_append_char(&set, ',');
+    signer_jwk(f.rsa, "", &set);
+    bytes_append_text(&set, "]}");
+    describe(NULL, bytes_span(&set), &text);
+    int len = i2d_PUBKEY(f.p256, &der);
+    EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL);
+    OPENSSL_free(der);
+    int size = snprintf(expected, sizeof(expected), "ES256:new/%02x%02x%02x%02x RS256:", digest[0], digest[1],
+                        digest[2], digest[3]);
+    assert_int_equal(strncmp(bytes_text(&text), expected, (size_t)size), 0);
+    assert_int_equal(text.len, size + 8);
+
+    bytes_auto pem = BYTES_INIT;
+    signer_pem(f.rsa, false, &pem);
+    describe(SECRET, bytes_span(&pem), &text);
+    describe(SECRET, bytes_span(&pem), &again);
+    assert_string_equal(bytes_text(&text), bytes_text(&again));
+    assert_int_equal(strncmp(bytes_text(&text), "HS:", 3), 0);
+    describe(SECRET "x", bytes_span(&pem), &again);
+    assert_int_equal(strcmp(bytes_text(&text) + 11, bytes_text(&again) + 11), 0);
+    assert_int_not_equal(strncmp(bytes_text(&text), bytes_text(&again), 11), 0);
+    EVP_Digest(SECRET, strlen(SECRET), digest, NULL, EVP_sha256(), NULL);
+    snprintf(expected, sizeof(expected), "HS:%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3]);
+    assert_int_not_equal(strncmp(bytes_text(&text), expected, 11), 0);
 }
 
 static void pem_pkcs1(void **state)
@@ -201,7 +265,12 @@ static void pem_refused(void **state)
     refuse(SPAN(""), "has no key");
     refuse(SPAN("   \n"), "has no key");
     refuse(SPAN("ssh-rsa AAAAB3NzaC1yc2E user@host\n"), "has no key");
-    refuse(SPAN("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "no PUBLIC KEY");
+    refuse(SPAN("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"),
+           "no CERTIFICATE");
+    refuse(SPAN("-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n"),
+           "no CERTIFICATE");
+    refuse(SPAN("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+           "a certificate that can't be read");
     refuse(SPAN("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), "can't be read as a key");
     refuse(SPAN("-----BEGIN PUBLIC KEY-----\n?!\n-----END PUBLIC KEY-----\n"), "damaged");
     refuse(SPAN("-----BEGIN PUBLIC KEY-----\nAAAA\n"), "damaged");
@@ -276,6 +345,14 @@ static void jwk_alone(void **state)
     signer_jwk(f.p256, ",\"kid\":\"k\"", &jwk);
     assert_int_equal(verify(bytes_span(&jwk), f.p256, "{\"alg\":\"ES256\",\"kid\":\"k\"}"), TOKEN_OK);
     assert_int_equal(verify(bytes_span(&jwk), f.p256, "{\"alg\":\"ES256\",\"kid\":\"l\"}"), TOKEN_KEY);
+}
+
+static void jwk_behind_a_mark(void **state)
+{
+    bytes_auto jwk = BYTES_INIT;
+    bytes_append_text(&jwk, "\xef\xbb\xbf");
+    signer_jwk(f.p256, ",\"kid\":\"k\"", &jwk);
+    assert_int_equal(verify(bytes_span(&jwk), f.p256, "{\"alg\":\"ES256\",\"kid\":\"k\"}"), TOKEN_OK);
 }
 
 /* RFC 7517, 4.5: one kid may name keys of several kinds. */
@@ -398,7 +475,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define OTHERS 13
+#define OTHERS 14
 #define ROWS   (SECRET_ROWS + JWK_ROWS + BROKEN_ROWS)
 
 int main(void)
@@ -407,12 +484,14 @@ int main(void)
         cmocka_unit_test(a_bad_secret_beside_a_file),
         cmocka_unit_test(no_file),
         cmocka_unit_test(pem_taken),
+        cmocka_unit_test(described),
         cmocka_unit_test(pem_pkcs1),
         cmocka_unit_test(pem_crlf),
         cmocka_unit_test(pem_refused),
         cmocka_unit_test(pem_too_many),
         cmocka_unit_test(jwk_kinds),
         cmocka_unit_test(jwk_alone),
+        cmocka_unit_test(jwk_behind_a_mark),
         cmocka_unit_test(one_kid_two_kinds),
         cmocka_unit_test(rsa_exponent_one),
         cmocka_unit_test(rfc_7515_examples),

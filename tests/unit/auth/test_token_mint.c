@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tokens minted here: read back, known elsewhere, and what can't be minted. */
 #include "auth/token.h"
 #include "signer.h"
@@ -14,11 +15,11 @@
 
 static struct token_keys *load(const char *secret)
 {
-    struct token_config config = {secret, NULL, false, 60};
+    struct token_config config = {.secret = secret, .leeway_s = 60};
     struct token_keys *keys;
-    bool weak;
+    struct token_warnings warnings;
     char error[256];
-    assert_int_equal(token_keys_load(&config, &keys, &weak, error, sizeof(error)), 0);
+    assert_int_equal(token_keys_load(&config, &keys, &warnings, error, sizeof(error)), 0);
     return keys;
 }
 
@@ -97,6 +98,38 @@ static void an_unknown_role_for_tests(void **state)
     assert_int_equal(verify(SECRET, bytes_span(&text), &token), TOKEN_ROLE);
 }
 
+static const char *payload_of(const struct bytes *token, struct bytes *out)
+{
+    struct span rest = bytes_span(token);
+    span_split(&rest, '.');
+    assert_int_equal(base64url_decode(span_split(&rest, '.'), out), 0);
+    return bytes_text(out);
+}
+
+static void claims_by_other_names(void **state)
+{
+    static const char *const groups[] = {"g"};
+    struct token_claims claims = {.user = "a",
+                                  .role = "web",
+                                  .groups = groups,
+                                  .group_count = 1,
+                                  .has_groups = true,
+                                  .audience = SPAN("ours"),
+                                  .issuer = SPAN("https://id.example/\""),
+                                  .user_name = SPAN("email"),
+                                  .role_name = SPAN("realm_access.roles"),
+                                  .groups_name = SPAN("https://example.com/groups")};
+    bytes_auto text = BYTES_INIT;
+    bytes_auto payload = BYTES_INIT;
+    assert_int_equal(token_mint(SECRET, &claims, &text), 0);
+    assert_non_null(strstr(payload_of(&text, &payload), "\"email\":\"a\""));
+    assert_non_null(strstr(bytes_text(&payload), "\"realm_access.roles\":\"web\""));
+    assert_non_null(strstr(bytes_text(&payload), "\"https://example.com/groups\":[\"g\"]"));
+    assert_non_null(strstr(bytes_text(&payload), "\"aud\":\"ours\""));
+    assert_non_null(strstr(bytes_text(&payload), "\"iss\":\"https://id.example/\\\"\""));
+    assert_null(strstr(bytes_text(&payload), "\"uid\""));
+}
+
 /* The token that jwt.io shows. */
 static void a_token_of_others(void **state)
 {
@@ -129,6 +162,8 @@ static const struct row rows[] = {
     {"role in Latin-1", SECRET, {.user = "a", .role = "\xe9"}},
     {"long id", SECRET, {.user = "a", .id = A128 "a"}},
     {"id with a control", SECRET, {.user = "a", .id = "\x01"}},
+    {"claim's name in Latin-1", SECRET, {.user = "a", .user_name = {"\xe9", 1}}},
+    {"issuer with a control", SECRET, {.user = "a", .issuer = {"\n", 1}}},
     {"bad group", SECRET, {.user = "a", .groups = bad_group, .group_count = 1, .has_groups = true}},
     {"no group", SECRET, {.user = "a", .groups = no_group, .group_count = 1, .has_groups = true}},
 };
@@ -171,7 +206,7 @@ static void too_many_groups(void **state)
     assert_int_equal(text.len, 0);
 }
 
-#define OTHERS 7
+#define OTHERS 8
 
 int main(void)
 {
@@ -180,6 +215,7 @@ int main(void)
         cmocka_unit_test(only_a_user),
         cmocka_unit_test(empty_groups_are_groups),
         cmocka_unit_test(an_unknown_role_for_tests),
+        cmocka_unit_test(claims_by_other_names),
         cmocka_unit_test(a_token_of_others),
         cmocka_unit_test(too_long),
         cmocka_unit_test(too_many_groups),

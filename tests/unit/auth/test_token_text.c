@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A token's text: its shape, its size, and all the ways to get it wrong. */
 #include "auth/token.h"
 #include "signer.h"
@@ -169,10 +170,10 @@ static void nested(void **state)
 
 static int set_up(void **state)
 {
-    struct token_config config = {SECRET, NULL, false, 60};
-    bool weak;
+    struct token_config config = {.secret = SECRET, .leeway_s = 60};
+    struct token_warnings warnings;
     char error[256];
-    return token_keys_load(&config, &keys, &weak, error, sizeof(error));
+    return token_keys_load(&config, &keys, &warnings, error, sizeof(error));
 }
 
 static int tear_down(void **state)

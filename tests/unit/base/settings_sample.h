@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program's settings of every type, loaded from an environment and a file of the test's own. */
 #ifndef TESTS_SETTINGS_SAMPLE_H
 #define TESTS_SETTINGS_SAMPLE_H
@@ -38,71 +39,21 @@ struct config {
 };
 
 static const struct setting own_rows[] = {
-    {.flag = "ttl",
-     .env = "PRESENCE_TTL",
-     .type = SETTING_DURATION,
-     .offset = offsetof(struct config, ttl_ms),
-     .fallback = "60",
-     .min = 1000,
-     .max = 3600000,
-     .help = "how long a beat holds",
-     .letter = 't'},
-    {.flag = "sweep",
-     .env = "SWEEP",
-     .type = SETTING_DURATION,
-     .offset = offsetof(struct config, sweep_ms),
-     .fallback = "30s",
-     .min = 1000,
-     .or_zero = true,
-     .help = "between two sweeps"},
-    {.flag = "body",
-     .env = "BODY",
-     .type = SETTING_SIZE,
-     .offset = offsetof(struct config, body),
-     .fallback = "64k",
-     .max = 1 << 20,
-     .help = "most bytes of a body"},
-    {.flag = "offset",
-     .type = SETTING_INT,
-     .offset = offsetof(struct config, offset),
-     .fallback = "0",
-     .min = -10,
-     .max = 10,
-     .help = "flag only"},
-    {.flag = "log-level",
-     .env = "LOG_LEVEL",
-     .type = SETTING_CHOICE,
-     .offset = offsetof(struct config, level),
-     .fallback = "info",
-     .choices = "error|warn|info|debug",
-     .help = "what to log",
-     .letter = 'l'},
-    {.flag = "enabled",
-     .env = "PRESENCE_ENABLED",
-     .type = SETTING_BOOL,
-     .offset = offsetof(struct config, enabled),
-     .fallback = "true",
-     .help = "whether to do anything"},
-    {.flag = "reuseport",
-     .env = "REUSE",
-     .type = SETTING_BOOL,
-     .offset = offsetof(struct config, reuseport),
-     .help = "share the port",
-     .letter = 'r'},
-    {.flag = "group",
-     .env = "GROUPS",
-     .type = SETTING_TEXT,
-     .offset = offsetof(struct config, groups),
-     .help = "whom to see",
-     .letter = 'g',
-     .repeat = true},
-    {.env = "SECRET_KEY",
-     .env_alt = "JWT_SECRET",
-     .type = SETTING_TEXT,
-     .offset = offsetof(struct config, secret),
-     .secret = true,
-     .from_file = true,
-     .help = "signs tokens"},
+    SETTING_DURATION("ttl", "PRESENCE_TTL", offsetof(struct config, ttl_ms), "60", 1000, 3600000,
+                     "how long a beat holds", .letter = 't'),
+    SETTING_DURATION("sweep", "SWEEP", offsetof(struct config, sweep_ms), "30s", 1000, 0,
+                     "between two sweeps", .or_zero = true),
+    SETTING_SIZE("body", "BODY", offsetof(struct config, body), "64k", 0, 1 << 20, "most bytes of a body"),
+    SETTING_INT("offset", NULL, offsetof(struct config, offset), "0", -10, 10, "flag only"),
+    SETTING_CHOICE("log-level", "LOG_LEVEL", offsetof(struct config, level), "info", "error|warn|info|debug",
+                   "what to log", .letter = 'l'),
+    SETTING_BOOL("enabled", "PRESENCE_ENABLED", offsetof(struct config, enabled), "true",
+                 "whether to do anything"),
+    SETTING_BOOL("reuseport", "REUSE", offsetof(struct config, reuseport), NULL, "share the port",
+                 .letter = 'r'),
+    SETTING_TEXT("group", "GROUPS", offsetof(struct config, groups), NULL, NULL, "whom to see", .letter = 'g',
+                 .repeat = true),
+    SETTING_SECRET("SECRET_KEY", offsetof(struct config, secret), "signs tokens", .env_alt = "JWT_SECRET"),
     {.flag = "pin", /* not taken: it is a secret */
      .env = "PIN",
      .type = SETTING_INT,
@@ -113,27 +64,10 @@ static const struct setting own_rows[] = {
      .help = "opens the door"},
 };
 static const struct setting link_rows[] = {
-    {.flag = "redis-host",
-     .env = "REDIS_HOST",
-     .type = SETTING_TEXT,
-     .offset = offsetof(struct link, host),
-     .fallback = "localhost",
-     .choices = "<host>",
-     .help = "where Redis is"},
-    {.flag = "redis-port",
-     .env = "REDIS_PORT",
-     .type = SETTING_INT,
-     .offset = offsetof(struct link, port),
-     .fallback = "6379",
-     .min = 1,
-     .max = 65535,
-     .help = "its port"},
-    {.env = "REDIS_PASSWORD",
-     .type = SETTING_TEXT,
-     .offset = offsetof(struct link, password),
-     .secret = true,
-     .from_file = true,
-     .help = "its password"},
+    SETTING_TEXT("redis-host", "REDIS_HOST", offsetof(struct link, host), "localhost", "<host>",
+                 "where Redis is"),
+    SETTING_INT("redis-port", "REDIS_PORT", offsetof(struct link, port), "6379", 1, 65535, "its port"),
+    SETTING_SECRET("REDIS_PASSWORD", offsetof(struct link, password), "its password"),
 };
 static const struct setting_table tables[] = {
     {own_rows, sizeof(own_rows) / sizeof(own_rows[0]), 0, "Presence"},
@@ -149,7 +83,6 @@ static char file_path[64], value_path[64];
 static inline const char *getenv_of_test(const char *name)
 {
     size_t len = strlen(name);
-
     for (size_t i = 0; environment && environment[i]; i++)
         if (!strncmp(environment[i], name, len) && environment[i][len] == '=')
             return environment[i] + len + 1;
@@ -159,6 +92,7 @@ static inline const char *getenv_of_test(const char *name)
 struct run {
     struct config config;
     struct settings_error error;
+    struct settings_report report;
     enum settings_outcome outcome;
     int argc;
     char *argv[ARGS_MAX];
@@ -170,18 +104,25 @@ static inline void run_load(struct run *r, const char *const *args, const char *
     for (; args && args[r->argc - 1]; r->argc++)
         r->argv[r->argc] = (char *)args[r->argc - 1];
     environment = env;
-    r->outcome = settings_load(tables, TABLES, &r->argc, r->argv, &r->config, &r->error, getenv_of_test);
+    r->outcome = settings_load_report(tables, TABLES, &r->argc, r->argv, &r->config, &r->error,
+                                      getenv_of_test, &r->report);
 }
 
 static inline void run_finish(struct run *r)
 {
+    settings_report_finish(&r->report);
     settings_finish(tables, TABLES, &r->config);
+}
+
+/* The i-th warning, "" for none. */
+static inline const char *run_warning(const struct run *r, size_t i)
+{
+    return i < r->report.warning_count ? r->report.warnings[i].text : "";
 }
 
 static inline void write_file(const char *path, const char *text, size_t len)
 {
     FILE *f = fopen(path, "w");
-
     assert_non_null(f);
     assert_int_equal(fwrite(text, 1, len, f), len);
     assert_int_equal(fclose(f), 0);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
 
 #include <setjmp.h>
@@ -103,7 +104,6 @@ static void test_span_to_u64(void **state)
 static void test_span_copy(void **state)
 {
     char out[4] = "old";
-
     assert_int_equal(span_copy(SPAN("abcd"), out, sizeof(out)), -1);
     assert_int_equal(span_copy(SPAN("a\0b"), out, sizeof(out)), -1);
     assert_int_equal(span_copy(SPAN(""), out, 0), -1);

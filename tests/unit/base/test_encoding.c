@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
 #include "base/random.h"
 
@@ -62,7 +63,6 @@ static void append_utf8(uint32_t c, struct bytes *out)
 {
     static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
     unsigned len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
     bytes_append_char(out, (char)(leads[len] | c >> 6 * (len - 1)));
     while (--len)
         bytes_append_char(out, (char)(0x80 | (c >> 6 * (len - 1) & 0x3f)));
@@ -114,7 +114,6 @@ static void test_json(void **state)
 static void test_json_of_noise_is_utf8(void **state)
 {
     struct rng rng;
-
     rng_init(&rng, 31);
     for (int run = 0; run < 2000; run++) {
         bytes_auto noise = BYTES_INIT, json = BYTES_INIT;
@@ -175,10 +174,49 @@ static void test_base64url_refused(void **state)
     assert_int_equal(base64url_decode(SPAN("Zm8\0"), &out), -1);
 }
 
+static void test_base64_as_people_write_it(void **state)
+{
+    static const struct {
+        const char *text, *bytes; /* NULL: refused */
+    } rows[] = {
+        {"", ""},
+        {"Zg==", "f"},
+        {"Zg", "f"},
+        {"Zm8=", "fo"},
+        {"Zm8", "fo"},
+        {"Zm9v", "foo"},
+        {"Zm9v\n", "foo"},
+        {" Zm\r\n9v\t", "foo"},
+        {"Zg=\n=", "f"},
+        {"+/+/", "\xfb\xff\xbf"},
+        {"-_-_", "\xfb\xff\xbf"},
+        {"+_+_", NULL},
+        {"Zg=", NULL},
+        {"Zg===", NULL},
+        {"Zm9v=", NULL},
+        {"Zm9v====", NULL},
+        {"Zg==Zg==", NULL},
+        {"=", NULL},
+        {"Z", NULL},
+        {"Zh==", NULL},
+        {"Zm9v!", NULL},
+        {"Zm9v\xc2\xa0", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bytes_auto out = BYTES_INIT;
+
+        bytes_append_text(&out, "<");
+        if (base64_decode(span_of(rows[i].text), &out) != (rows[i].bytes ? 0 : -1))
+            fail_msg("'%s'", rows[i].text);
+        assert_int_equal(out.len, 1 + (rows[i].bytes ? strlen(rows[i].bytes) : 0));
+        assert_memory_equal(out.data + 1, rows[i].bytes ? rows[i].bytes : "", out.len - 1);
+    }
+}
+
 static void test_base64url_there_and_back(void **state)
 {
     struct rng rng;
-
     rng_init(&rng, 77);
     for (size_t len = 0; len < 300; len++) {
         bytes_auto data = BYTES_INIT, text = BYTES_INIT, back = BYTES_INIT;
@@ -202,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_base64url_refused),
         cmocka_unit_test(test_base64url_there_and_back),
+        cmocka_unit_test(test_base64_as_people_write_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

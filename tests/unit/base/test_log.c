@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -44,7 +45,6 @@ static int tear_down(void **state)
 static const char *take_said(void)
 {
     ssize_t got = read(pipe_fds[0], said, sizeof(said) - 1);
-
     said[got > 0 ? got : 0] = '\0';
     return got > (ssize_t)HEAD_LEN ? said + HEAD_LEN : said;
 }
@@ -60,7 +60,6 @@ static void test_line(void **state)
 static void test_time(void **state)
 {
     int year, month, day, hour, minute, second, ms, len = 0;
-
     log_error("x");
     take_said();
     assert_int_equal(sscanf(said, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %n", &year, &month, &day, &hour, &minute,
@@ -184,7 +183,6 @@ static void test_levels(void **state)
 static int open_pipe(int *ret_read, int *ret_write)
 {
     int fds[2];
-
     if (pipe(fds))
         return -1;
     *ret_read = fds[0];
@@ -195,7 +193,6 @@ static int open_pipe(int *ret_read, int *ret_write)
 static int open_socket(int *ret_read, int *ret_write)
 {
     int fds[2];
-
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
         return -1;
     *ret_read = fds[0];
@@ -206,7 +203,6 @@ static int open_socket(int *ret_read, int *ret_write)
 static int open_terminal(int *ret_read, int *ret_write)
 {
     int fd = posix_openpt(O_RDWR | O_NOCTTY);
-
     if (fd < 0 || grantpt(fd) || unlockpt(fd))
         return -1;
     *ret_read = fd;

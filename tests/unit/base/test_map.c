@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/map.h"
 #include "base/random.h"
 
@@ -36,7 +37,6 @@ static void test_empty(void **state)
 {
     struct map m;
     size_t at = 0;
-
     map_init(&m, key_of);
     assert_null(map_get(&m, SPAN("a")));
     assert_null(map_remove(&m, SPAN("a")));
@@ -48,7 +48,6 @@ static void test_replace(void **state)
 {
     struct object a = {.key = "same"}, b = {.key = "same"};
     struct map m;
-
     map_init(&m, key_of);
     assert_null(map_put(&m, &a));
     assert_ptr_equal(map_put(&m, &b), &a);
@@ -64,7 +63,6 @@ static void check_all(struct map *m)
 {
     size_t at = 0, seen = 0, expected = 0;
     struct object *o;
-
     while ((o = map_next(m, &at))) {
         assert_true(o->in);
         seen++;
@@ -84,7 +82,6 @@ static void test_against_model(void **state)
     static const unsigned put_percent[] = {90, 50, 50, 10, 2, 95, 0};
     struct map m;
     struct rng rng;
-
     rng_init(&rng, 2024);
     map_init(&m, key_of);
     for (size_t phase = 0; phase < sizeof(put_percent) / sizeof(put_percent[0]); phase++) {
@@ -107,7 +104,6 @@ static void order_of(uint64_t seed, struct bytes *out)
     struct object *o;
     struct map m;
     size_t at = 0;
-
     map_set_hash_key(seed);
     map_init(&m, key_of);
     for (size_t i = 0; i < 100; i++)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -34,7 +35,6 @@ static int exit_code_of(void (*ask)(void), char *said, size_t size)
     int fds[2], status;
     ssize_t got;
     pid_t pid;
-
     assert_int_equal(pipe(fds), 0);
     pid = fork();
     if (!pid) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a start answers by itself, and with which exit code. */
 #include "program_sample.h"
 
@@ -19,7 +20,6 @@ struct result {
 static int refuse_nobody(void *config, struct settings_error *error)
 {
     const struct config *c = config;
-
     if (strcmp(c->host, "nowhere"))
         return 0;
     snprintf(error->text, sizeof(error->text), "SAMPLE_HOST=nowhere: is nowhere");
@@ -32,7 +32,6 @@ static void start(const struct program_info *p, const char *const *args)
     char *argv[ARGS_MAX + 2] = {(char *)p->name};
     struct config config = {0};
     int argc = 1, code;
-
     for (; args[argc - 1]; argc++)
         argv[argc] = (char *)args[argc - 1];
     code = program_start(p, &argc, argv, &config, refuse_nobody);
@@ -50,7 +49,6 @@ static void read_all(int fd, char *out, size_t size)
 {
     size_t len = 0;
     ssize_t got;
-
     while (len < size - 1 && (got = read(fd, out + len, size - 1 - len)) > 0)
         len += (size_t)got;
     out[len] = '\0';
@@ -61,7 +59,6 @@ static void run(const struct program_info *p, const char *const *args, struct re
 {
     int out[2], err[2], status;
     pid_t pid;
-
     assert_int_equal(pipe(out), 0);
     assert_int_equal(pipe(err), 0);
     fflush(stdout);
@@ -106,9 +103,29 @@ static void test_start(void **state)
          "",
          "sample-ws: SAMPLE_HOST=nowhere: is nowhere\n"},
         {&without_commands, {"--check-config", "--redis-host=nowhere"}, 3, "", "is nowhere\n"},
-        {&without_commands, {"--completions", "tcsh"}, 2, "", "bash, zsh or fish"},
-        {&without_commands, {"--completions"}, 2, "", "bash, zsh or fish"},
-        {&without_commands, {"--completions=bash"}, 0, "complete -F _sample_ws sample-ws\n", ""},
+        {&without_commands,
+         {"--check-config", "--redis-host=doubtful"},
+         0,
+         "# flag --redis-host\nSAMPLE_HOST=doubtful\n",
+         "sample-ws: warning: the host?is doubtful\n"},
+        {&without_commands,
+         {"--redis-host=doubtful"},
+         GOES_ON,
+         "host=doubtful",
+         " warn sample-ws doubtful hint=\"the host?is doubtful\"\n"},
+        {&without_commands, {"--redis-host=doubtful", "-l", "error"}, GOES_ON, "host=doubtful", ""},
+        {&with_commands,
+         {"status", "u", "--redis-host=doubtful"},
+         GOES_ON,
+         "host=doubtful",
+         "sample-ctl: warning: the host?is doubtful\n"},
+        {&without_commands, {"false", "--check-config"}, 2, "", "unexpected argument 'false'"},
+        {&with_commands, {"wait", "u", "--check-config"}, 2, "", "wait takes USER online|offline (see"},
+        {&with_commands, {"wait", "u", "online", "--check-config"}, 0, "SAMPLE_HOST=localhost\n", ""},
+        {&with_commands, {"wait", "u"}, 2, "", "wait takes USER online|offline"},
+        {&with_commands, {"wait", "u", "online", "more"}, 2, "", "wait takes USER online|offline"},
+        {&with_commands, {"status"}, 2, "", "status takes USER..."},
+        {&with_commands, {"run"}, 2, "", "run takes FILE"},
         {&with_commands, {NULL}, 2, "", "a command is missing"},
         {&with_commands, {"--help"}, 0, "  wait USER online|offline      wait for a status: really\n", ""},
         {&with_commands,
@@ -120,9 +137,9 @@ static void test_start(void **state)
         {&with_commands, {"wiat", "--json"}, 2, "", "unknown command 'wiat'"},
         {&with_commands, {"status", "--json"}, 2, "", "unknown flag --json"},
         {&with_commands,
-         {"--json", "-t", "5s", "wait", "u"},
+         {"--json", "-t", "5s", "wait", "u", "offline"},
          GOES_ON,
-         "wait u host=localhost level=2 json=1 timeout=5000",
+         "wait u offline host=localhost level=2 json=1 timeout=5000",
          ""},
         {&with_commands, {"--json", "status"}, 2, "", "unknown flag --json"},
         {&with_commands, {"status", "a", "b"}, GOES_ON, "status a b host=", ""},
@@ -131,8 +148,12 @@ static void test_start(void **state)
          GOES_ON,
          "wait u offline host=localhost level=3 json=1 timeout=70000",
          ""},
-        {&with_commands, {"wait", "--", "--json"}, GOES_ON, "wait --json host=localhost level=2 json=0", ""},
-        {&with_commands, {"status", "--", "--completions"}, GOES_ON, "status --completions", ""},
+        {&with_commands,
+         {"wait", "--", "--json", "on"},
+         GOES_ON,
+         "wait --json on host=localhost level=2 json=0",
+         ""},
+        {&with_commands, {"status", "--", "--version"}, GOES_ON, "status --version", ""},
         {&with_commands, {"--check-config"}, 0, "SAMPLE_HOST=localhost\n", ""},
         {&with_commands, {"wait", "--timeout=soon"}, 3, "", "--timeout=soon: must be a duration"},
     };
@@ -165,11 +186,29 @@ static void test_errors_are_one_line(void **state)
     }
 }
 
+/* Names that nobody knows: one line each, of the log or of stderr. */
+static void test_misspelt_names(void **state)
+{
+    static const char *const checks[] = {"--check-config", NULL}, *const starts[] = {NULL};
+    struct result r;
+    setenv("PRESENCE_HOLDBAK", "5s", 1);
+    setenv("REDIS_PORT_6379_TCP", "tcp://10.0.0.1:6379", 1);
+    run(&without_commands, checks, &r);
+    assert_int_equal(r.code, 0);
+    assert_string_equal(r.err, "sample-ws: warning: PRESENCE_HOLDBAK is no setting of any program; is "
+                               "PRESENCE_HOLDBACK meant?\n");
+    run(&without_commands, starts, &r);
+    assert_int_equal(r.code, GOES_ON);
+    assert_non_null(strstr(r.err, " warn sample-ws unknown_setting hint=\"PRESENCE_HOLDBAK is no setting"));
+    assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
+    unsetenv("PRESENCE_HOLDBAK");
+    unsetenv("REDIS_PORT_6379_TCP");
+}
+
 static void test_secret_is_not_shown(void **state)
 {
     static const char *const args[] = {"--check-config", NULL};
     struct result r;
-
     setenv("SAMPLE_SECRET", "geheim", 1);
     run(&without_commands, args, &r);
     unsetenv("SAMPLE_SECRET");
@@ -182,7 +221,6 @@ static void test_full_disk_is_an_error(void **state)
 {
     int status;
     pid_t pid;
-
     fflush(stdout);
     pid = fork();
     if (!pid) {
@@ -210,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_errors_are_one_line),
+        cmocka_unit_test(test_misspelt_names),
         cmocka_unit_test(test_secret_is_not_shown),
         cmocka_unit_test(test_full_disk_is_an_error),
         cmocka_unit_test(test_command),

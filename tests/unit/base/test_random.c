@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/random.h"
 
 #include <setjmp.h>
@@ -54,7 +55,6 @@ static void test_unit(void **state)
 {
     double sum = 0;
     struct rng r;
-
     rng_init(&r, 6);
     for (int run = 0; run < 100000; run++) {
         double x = rng_unit(&r);
@@ -68,7 +68,6 @@ static void test_unit(void **state)
 static void test_hex(void **state)
 {
     char a[33], b[33], none[1] = {'x'};
-
     random_hex(a, 32);
     random_hex(b, 32);
     assert_int_equal(strlen(a), 32);

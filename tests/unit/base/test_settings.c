@@ -1,10 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /* Where a value comes from, and which are refused. */
 #include "settings_sample.h"
 
 static void test_defaults(void **state)
 {
     struct run r;
-
     run_load(&r, NULL, NULL);
     assert_int_equal(r.outcome, SETTINGS_OK);
     assert_int_equal(r.config.ttl_ms, 60000);
@@ -41,6 +41,7 @@ static void test_precedence(void **state)
         {"single quotes", NULL, NULL, "PRESENCE_TTL='10s'\n", 10000},
         {"spaces and CR", NULL, NULL, "  PRESENCE_TTL = 10s \r\n", 10000},
         {"comments and others", NULL, NULL, "# PRESENCE_TTL=1\n\n \t\nOTHER=x=y\nPRESENCE_TTL=10\n", 10000},
+        {"byte order mark", NULL, NULL, "\xef\xbb\xbfPRESENCE_TTL=10\r\n", 10000},
         {"longer key", NULL, NULL, "PRESENCE_TTL2=10\n", 60000},
     };
 
@@ -88,14 +89,21 @@ static void test_value_from_file(void **state)
     static const struct {
         struct span content;
         const char *expected; /* NULL: refused */
+        bool warned;
     } rows[] = {
-        {{"geheim", 6}, "geheim"},
-        {{"geheim\n", 7}, "geheim"},
-        {{"geheim\n\n", 8}, "geheim\n"},
-        {{" ge heim ", 9}, " ge heim "},
-        {{"", 0}, NULL},
-        {{"\n", 1}, NULL},
-        {{"ge\0heim", 7}, NULL},
+        {{"geheim", 6}, "geheim", false},
+        {{"geheim\n", 7}, "geheim", false},
+        {{"geheim\n\n", 8}, "geheim", true},
+        {{"geheim\r\n", 8}, "geheim", true},
+        {{" ge heim ", 9}, "ge heim", true},
+        {{"\tgeheim", 7}, "geheim", true},
+        {{"\xef\xbb\xbfgeheim\n", 10}, "geheim", true},
+        {{"\xef\xbb\xbf geheim\xef\xbb\xbf", 13}, "geheim\xef\xbb\xbf", true},
+        {{"", 0}, NULL, false},
+        {{"\n", 1}, NULL, false},
+        {{" \r\n", 3}, NULL, true},
+        {{"\xef\xbb\xbf\n", 4}, NULL, true},
+        {{"ge\0heim", 7}, NULL, false},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -111,9 +119,53 @@ static void test_value_from_file(void **state)
             assert_string_equal(r.config.secret, rows[i].expected);
         else
             assert_non_null(strstr(r.error.text, "SECRET_KEY_FILE"));
+        assert_int_equal(strstr(run_warning(&r, 0), "SECRET_KEY_FILE") != NULL, rows[i].warned);
+        assert_null(strstr(run_warning(&r, 0), "heim"));
         assert_null(strstr(r.error.text, "heim"));
         run_finish(&r);
     }
+}
+
+/* Whatever a secret comes from, and no other setting. */
+static void test_what_surrounds_a_secret(void **state)
+{
+    static const struct {
+        const char *env, *secret, *warning;
+    } rows[] = {
+        {"SECRET_KEY=geheim", "geheim", ""},
+        {"SECRET_KEY=geheim\r", "geheim", "SECRET_KEY: blanks or line ends around the value were taken off"},
+        {"JWT_SECRET=\n geheim", "geheim", "JWT_SECRET: blanks or line ends around the value were taken off"},
+        {"SECRET_KEY= \r\n", NULL, "SECRET_KEY: blanks or line ends around the value were taken off"},
+        {"REDIS_HOST= there ", NULL, ""},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *env[] = {rows[i].env, NULL};
+        struct run r;
+
+        run_load(&r, NULL, env);
+        assert_int_equal(r.outcome, SETTINGS_OK);
+        if (rows[i].secret)
+            assert_string_equal(r.config.secret, rows[i].secret);
+        else
+            assert_null(r.config.secret);
+        assert_string_equal(run_warning(&r, 0), rows[i].warning);
+        run_finish(&r);
+    }
+}
+
+static void test_warnings_add_up(void **state)
+{
+    const char *env[] = {"SECRET_KEY=a\r", "REDIS_PASSWORD=b ", NULL};
+    struct run r;
+
+    run_load(&r, NULL, env);
+    assert_string_equal(r.config.link.password, "b");
+    assert_string_equal(run_warning(&r, 0),
+                        "SECRET_KEY: blanks or line ends around the value were taken off");
+    assert_string_equal(run_warning(&r, 1),
+                        "REDIS_PASSWORD: blanks or line ends around the value were taken off");
+    run_finish(&r);
 }
 
 static void test_value_file_named_in_file(void **state)
@@ -178,7 +230,6 @@ static void test_taken(void **state)
     static const char *const bools[] = {"true", "1", "yes", "on", "TRUE", "On"};
     static const char *const sweeps[] = {"SWEEP=0", "SWEEP=0s", "SWEEP=0ms"};
     struct run r;
-
     for (size_t i = 0; i < sizeof(bools) / sizeof(bools[0]); i++) {
         char variable[20];
         const char *env[] = {variable, NULL};
@@ -260,6 +311,8 @@ int main(void)
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_second_name),
         cmocka_unit_test(test_value_from_file),
+        cmocka_unit_test(test_what_surrounds_a_secret),
+        cmocka_unit_test(test_warnings_add_up),
         cmocka_unit_test(test_value_file_named_in_file),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_taken),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line, --help and --check-config. */
 #include "settings_sample.h"
 
@@ -72,7 +73,6 @@ static void test_load_again(void **state)
     struct config again = {0};
     struct run r;
     int argc = 5;
-
     write_text(file_path, "PRESENCE_TTL=10\nSECRET_KEY=old\n");
     run_load(&r, args, NULL);
     assert_int_equal(r.outcome, SETTINGS_OK);
@@ -97,7 +97,7 @@ static void test_show(void **state)
     struct run r;
 
     run_load(&r, NULL, shown_env);
-    settings_show(tables, TABLES, &r.config, &out);
+    settings_show(tables, TABLES, &r.config, NULL, &out);
     assert_string_equal(bytes_text(&out), "PRESENCE_TTL=90s\n"
                                           "SWEEP=30s\n"
                                           "BODY=64k\n"
@@ -122,12 +122,12 @@ static void test_show_reads_back(void **state)
     struct run r;
 
     run_load(&r, NULL, shown_env);
-    settings_show(tables, TABLES, &r.config, &first);
+    settings_show(tables, TABLES, &r.config, NULL, &first);
     run_finish(&r);
     write_file(file_path, first.data, first.len);
     run_load(&r, args, secrets);
     assert_int_equal(r.outcome, SETTINGS_OK);
-    settings_show(tables, TABLES, &r.config, &second);
+    settings_show(tables, TABLES, &r.config, NULL, &second);
     run_finish(&r);
     assert_string_equal(bytes_text(&first), bytes_text(&second));
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/random.h"
 #include "base/wheel.h"
 
@@ -29,7 +30,6 @@ static unsigned fired;
 static struct alarm *model_first(void)
 {
     struct alarm *first = NULL;
-
     for (size_t i = 0; i < TIMERS; i++) {
         struct alarm *a = &alarms[i];
 
@@ -65,7 +65,6 @@ static int64_t some_delay(void)
 static void on_fire(struct wheel_timer *timer, int64_t now_ms)
 {
     struct alarm *a = list_entry(timer, struct alarm, timer);
-
     assert_true(a->running);
     assert_int_equal(now_ms, wheel.now_ms);
     assert_true(a->due_ms <= now_ms && timer->due_ms <= now_ms);
@@ -95,7 +94,6 @@ static void check_against_model(void)
     const struct alarm *first = model_first();
     int64_t next_ms = wheel_next_ms(&wheel);
     size_t running = 0;
-
     for (size_t i = 0; i < TIMERS; i++)
         running += alarms[i].running;
     assert_int_equal(wheel.count, running);
@@ -110,7 +108,6 @@ static void random_step(void)
     struct alarm *a = &alarms[rng_below(&rng, TIMERS)];
     uint64_t what = rng_below(&rng, 10);
     const struct alarm *first;
-
     if (what < 5) {
         start(a, wheel.now_ms + some_delay());
     } else if (what < 6) {
@@ -128,7 +125,6 @@ static void random_step(void)
 static void test_against_model(void **state)
 {
     static const int64_t begins[] = {0, 1, 63, 123456789, SPAN - 1, SPAN * 5 - 3, INT64_C(1767225600000)};
-
     for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
         set_up_at(begins[i], 100 + i);
         for (int step = 0; step < 4000; step++)
@@ -181,7 +177,6 @@ static void restart_now(struct wheel_timer *timer, int64_t now_ms)
 static void test_restart_for_now_waits(void **state)
 {
     struct wheel_timer t;
-
     wheel_init(&wheel, 1000);
     wheel_timer_init(&t, restart_now);
     fired = 0;
@@ -201,7 +196,6 @@ static void test_restart_for_now_waits(void **state)
 static void test_time_never_goes_back(void **state)
 {
     struct wheel_timer t;
-
     wheel_init(&wheel, 1000);
     wheel_timer_init(&t, note_time);
     fired = 0;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -5,6 +6,9 @@
 #include <cmocka.h>
 
 #include "net/listener.h"
+
+#include "../lose_family.h"
+#include "base/log.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct {
@@ -79,7 +84,6 @@ static void test_a_path_too_long(void **state)
 {
     struct listen_set set;
     char error[256], spec[140] = "unix:/";
-
     memset(spec + 6, 'x', 109);
     assert_int_equal(listen_check(spec, &set, error, sizeof(error)), -1);
     assert_non_null(strstr(error, "at most 107"));
@@ -94,7 +98,6 @@ static void test_port_zero_and_port_in_use(void **state)
 {
     struct listen_set first, second = {.count = 7};
     char error[256], spec[64], wanted[64];
-
     assert_int_equal(listen_open("0", false, &first, error, sizeof(error)), 0);
     assert_true(first.count >= 1);
     assert_true(port_of(first.names[0]) > 0);
@@ -110,11 +113,100 @@ static void test_port_zero_and_port_in_use(void **state)
     listen_close(&first);
 }
 
+static bool machine_has_ipv6(void)
+{
+    struct listen_set set;
+    char error[256];
+    if (listen_open("[::1]:0", false, &set, error, sizeof(error)))
+        return false;
+    listen_close(&set);
+    return true;
+}
+
+/* What listen_open gives in a process without the families: the names, the error, and the log. */
+static void open_without(const char *spec, bool v4, bool v6, char said[1024])
+{
+    int out[2], status;
+    size_t len = 0;
+    pid_t child;
+    ssize_t n;
+    assert_int_equal(pipe(out), 0);
+    child = fork();
+    if (child == 0) {
+        struct listen_set set;
+        char error[256];
+
+        log_init("test", LOG_LEVEL_INFO);
+        log_set_fd(out[1]);
+        if ((!v4 && lose_family(AF_INET)) || (!v6 && lose_family(AF_INET6)))
+            _exit(1);
+        if (listen_open(spec, false, &set, error, sizeof(error)))
+            dprintf(out[1], "refused: %s", error);
+        else
+            for (size_t i = 0; i < set.count; i++)
+                dprintf(out[1], "<%.*s>", (int)(strrchr(set.names[i], ':') - set.names[i]), set.names[i]);
+        _exit(0);
+    }
+    close(out[1]);
+    while ((n = read(out[0], said + len, 1023 - len)) > 0)
+        len += (size_t)n;
+    said[len] = '\0';
+    close(out[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static const struct {
+    const char *spec;
+    bool v4, v6;
+    const char *parts[3]; /* of what is said; NULL: no more */
+    bool warned;
+} lacking[] = {
+    {"localhost:0", true, true, {"<127.0.0.1><[::1]>"}, false},
+    {"localhost:0", true, false, {"listen_partial address=[::1]:", "not supported", "<127.0.0.1>"}, true},
+    {"0", true, false, {"listen_partial address=[::1]:", "<127.0.0.1>"}, true},
+    {"*:0", true, false, {"listen_partial address=[::]:", "<0.0.0.0>"}, true},
+    {"localhost:0", false, true, {"listen_partial address=127.0.0.1:0", "<[::1]>"}, true},
+    {"localhost:0", false, false, {"refused: can't listen on [::1]:0: Address family not"}, false},
+    {"127.0.0.1:0,[::1]:0", true, false, {"refused: can't listen on [::1]:0: Address family not"}, false},
+    {"[::]:0", true, false, {"refused: can't listen on [::]:0"}, false},
+    {"127.0.0.1:0", true, false, {"<127.0.0.1>"}, false},
+};
+
+static void test_a_family_that_is_lacking(void **state)
+{
+    for (size_t i = 0; i < sizeof(lacking) / sizeof(lacking[0]); i++) {
+        char said[1024];
+
+        if (lacking[i].v6 && !machine_has_ipv6())
+            continue;
+        open_without(lacking[i].spec, lacking[i].v4, lacking[i].v6, said);
+        for (size_t p = 0; p < 3 && lacking[i].parts[p]; p++)
+            if (!strstr(said, lacking[i].parts[p]))
+                fail_msg("%s, case %zu: '%s' not in '%s'", lacking[i].spec, i, lacking[i].parts[p], said);
+        if ((strstr(said, "listen_partial") != NULL) != lacking[i].warned)
+            fail_msg("%s, case %zu: '%s'", lacking[i].spec, i, said);
+    }
+}
+
+/* A port in use is no lacking family. */
+static void test_a_pair_with_a_port_in_use(void **state)
+{
+    struct listen_set first, second;
+    char error[256], spec[64];
+    if (!machine_has_ipv6())
+        skip();
+    assert_int_equal(listen_open("[::1]:0", false, &first, error, sizeof(error)), 0);
+    snprintf(spec, sizeof(spec), "localhost:%d", port_of(first.names[0]));
+    assert_int_equal(listen_open(spec, false, &second, error, sizeof(error)), -1);
+    assert_non_null(strstr(error, "is in use ([::1]:"));
+    listen_close(&first);
+}
+
 static void test_reuseport_shares(void **state)
 {
     struct listen_set first, second;
     char error[256], spec[64];
-
     assert_int_equal(listen_open("127.0.0.1:0", true, &first, error, sizeof(error)), 0);
     snprintf(spec, sizeof(spec), "127.0.0.1:%d", port_of(first.names[0]));
     assert_int_equal(listen_open(spec, true, &second, error, sizeof(error)), 0);
@@ -140,7 +232,6 @@ static void test_unix_socket_file(void **state)
     struct listen_set set, other;
     struct stat st;
     char error[256];
-
     scratch_make(&s);
     assert_int_equal(listen_open(s.spec, false, &set, error, sizeof(error)), 0);
     assert_int_equal(stat(s.path, &st), 0);
@@ -161,7 +252,6 @@ static void test_a_file_is_not_replaced(void **state)
     struct listen_set set;
     char error[256];
     FILE *file;
-
     scratch_make(&s);
     file = fopen(s.path, "w");
     fclose(file);
@@ -175,7 +265,6 @@ static void test_systemd_without_sockets(void **state)
 {
     struct listen_set set;
     char error[256];
-
     unsetenv("LISTEN_PID");
     assert_int_equal(listen_open("systemd", false, &set, error, sizeof(error)), -1);
     assert_non_null(strstr(error, "LISTEN_FDS"));
@@ -199,7 +288,6 @@ struct accepts {
 static void on_accepted(void *arg, int fd, const char *peer)
 {
     struct accepts *a = arg;
-
     a->fd = fd;
     snprintf(a->peer, sizeof(a->peer), "%s", peer);
     listener_destroy(a->listener);
@@ -209,7 +297,6 @@ static void on_accepted(void *arg, int fd, const char *peer)
 static void on_exhausted(void *arg)
 {
     struct accepts *a = arg;
-
     a->exhausted++;
     setrlimit(RLIMIT_NOFILE, &a->before);
 }
@@ -221,7 +308,6 @@ static int connect_to(const struct listen_set *set)
     struct sockaddr_storage address;
     socklen_t len = sizeof(address);
     int fd;
-
     assert_int_equal(getsockname(set->fds[0], (struct sockaddr *)&address, &len), 0);
     fd = socket(address.ss_family, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
@@ -235,7 +321,6 @@ static void accept_over(const char *spec, const char *peer, bool tcp)
     char error[256];
     int client, on = 0;
     socklen_t len = sizeof(on);
-
     assert_int_equal(listen_open(spec, false, &set, error, sizeof(error)), 0);
     a.listener = listener_create(a.loop, &set, &hooks, &a);
     client = connect_to(&set);
@@ -254,7 +339,6 @@ static void accept_over(const char *spec, const char *peer, bool tcp)
 static void test_accepts(void **state)
 {
     struct scratch s;
-
     accept_over("127.0.0.1:0", "127.0.0.1", true);
     scratch_make(&s);
     accept_over(s.spec, "unix", false);
@@ -268,7 +352,6 @@ static void test_pauses_without_descriptors(void **state)
     struct rlimit none;
     char error[256];
     int client;
-
     assert_int_equal(listen_open("127.0.0.1:0", false, &set, error, sizeof(error)), 0);
     a.listener = listener_create(a.loop, &set, &hooks, &a);
     client = connect_to(&set);
@@ -284,17 +367,99 @@ static void test_pauses_without_descriptors(void **state)
     listen_close(&set);
 }
 
+struct counted {
+    struct loop *loop;
+    int accepted;
+};
+
+static void on_counted(void *arg, int fd, const char *peer)
+{
+    struct counted *c = arg;
+    c->accepted++;
+    close(fd);
+}
+
+static void stop_loop(void *arg)
+{
+    loop_stop(((struct counted *)arg)->loop);
+}
+
+static void turn(struct counted *c)
+{
+    struct loop_timer *timer = loop_timer_create(c->loop, stop_loop, c);
+    loop_timer_start(timer, 20, 0);
+    loop_run(c->loop);
+    loop_timer_destroy(timer);
+}
+
+/* While the program drains, its own sockets are accepted from to the end; those handed over are left to the
+ * next. */
+static void test_drains(void **state)
+{
+    static const struct listener_hooks counting = {.accepted = on_counted};
+    for (int inherited = 0; inherited < 2; inherited++) {
+        struct counted c = {.loop = loop_create()};
+        struct listen_set set;
+        struct listener *listener;
+        char error[256];
+        int clients[3];
+
+        assert_int_equal(listen_open("127.0.0.1:0", false, &set, error, sizeof(error)), 0);
+        set.inherited[0] = inherited;
+        listener = listener_create(c.loop, &set, &counting, &c);
+        clients[0] = connect_to(&set);
+        turn(&c);
+        assert_int_equal(c.accepted, 1);
+        listener_drain(listener);
+        clients[1] = connect_to(&set);
+        turn(&c);
+        assert_int_equal(c.accepted, inherited ? 1 : 2);
+        clients[2] = connect_to(&set);
+        listener_empty(listener);
+        assert_int_equal(c.accepted, inherited ? 1 : 3);
+        listener_destroy(listener);
+        loop_destroy(c.loop);
+        listen_close(&set);
+        for (int i = 0; i < 3; i++)
+            close(clients[i]);
+    }
+}
+
+/* The name may be the next instance's by then. */
+static void test_a_file_is_removed_once(void **state)
+{
+    struct scratch s;
+    struct listen_set set, next;
+    char error[256];
+    struct stat st;
+    scratch_make(&s);
+    assert_int_equal(listen_open(s.spec, false, &set, error, sizeof(error)), 0);
+    listen_unlink(&set);
+    assert_int_equal(stat(s.path, &st), -1);
+    assert_int_equal(listen_open(s.spec, false, &next, error, sizeof(error)), 0);
+    listen_unlink(&set);
+    listen_close(&set);
+    assert_int_equal(stat(s.path, &st), 0);
+    listen_close(&next);
+    assert_int_equal(stat(s.path, &st), -1);
+    rmdir(s.dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_a_path_too_long),
         cmocka_unit_test(test_port_zero_and_port_in_use),
+        cmocka_unit_test(test_a_family_that_is_lacking),
+        cmocka_unit_test(test_a_pair_with_a_port_in_use),
         cmocka_unit_test(test_reuseport_shares),
         cmocka_unit_test(test_unix_socket_file),
         cmocka_unit_test(test_a_file_is_not_replaced),
         cmocka_unit_test(test_systemd_without_sockets),
         cmocka_unit_test(test_accepts),
+        cmocka_unit_test(test_drains),
+        cmocka_unit_test(test_a_file_is_removed_once),
         cmocka_unit_test(test_pauses_without_descriptors),
     };
 

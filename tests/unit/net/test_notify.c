@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -5,6 +6,8 @@
 #include <cmocka.h>
 
 #include "net/notify.h"
+
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,11 +84,63 @@ static void test_nobody_listens(void **state)
     assert_int_equal(notify_send(NOTIFY_READY), -1);
 }
 
+static void test_reloading_says_when(void **state)
+{
+    char name[64], text[128] = "";
+    long long usec;
+    snprintf(name, sizeof(name), "@presence-reloading-%d", (int)getpid());
+    int fd = listen_as(name);
+    int64_t before_us = clock_mono_us();
+    assert_int_equal(notify_reloading(), 0);
+    assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+    assert_int_equal(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%lld", &usec), 1);
+    assert_in_range(usec, before_us, clock_mono_us());
+    close(fd);
+}
+
+static void test_watchdog(void **state)
+{
+    char own[16];
+    snprintf(own, sizeof(own), "%d", (int)getpid());
+    const struct {
+        const char *usec, *pid;
+        int64_t expected;
+    } cases[] = {
+        {NULL, NULL, 0},
+        {"30000000", NULL, 30000},
+        {"30000000", own, 30000},
+        {"30000000", "1", 0},
+        {"30000000", "x", 0},
+        {"30000000", "", 0},
+        {"", own, 0},
+        {"0", own, 0},
+        {"-5", own, 0},
+        {"5s", own, 0},
+        {"1", own, 2},
+        {"1999", own, 2},
+        {"2500", own, 2},
+        {NULL, own, 0},
+        {"99999999999999999999", own, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsetenv("WATCHDOG_USEC");
+        unsetenv("WATCHDOG_PID");
+        if (cases[i].usec)
+            setenv("WATCHDOG_USEC", cases[i].usec, 1);
+        if (cases[i].pid)
+            setenv("WATCHDOG_PID", cases[i].pid, 1);
+        if (notify_watchdog_ms() != cases[i].expected)
+            fail_msg("case %zu: %lld", i, (long long)notify_watchdog_ms());
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path_and_abstract_name),
         cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_reloading_says_when),
+        cmocka_unit_test(test_watchdog),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

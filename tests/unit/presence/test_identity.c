@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "presence/identity.h"
 
 #include <setjmp.h>
@@ -49,7 +50,6 @@ static void test_ids(void **state)
 static void test_length_is_in_bytes(void **state)
 {
     char text[USER_ID_MAX + 2];
-
     memset(text, 'x', sizeof(text));
     assert_true(user_id_valid((struct span){text, USER_ID_MAX}));
     assert_false(user_id_valid((struct span){text, USER_ID_MAX + 1}));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,12 +13,11 @@
 #include "presence/recovery.h"
 
 /* Words: @5000 the time, eX the store shows epoch X (e: none), aX:200 node a, silent for 200 ms, has asserted
- * in X, ? whether it is settled: the answers are compared. */
+ * in X, aX:200/7 with 7 sessions to go, ? whether it is settled: the answers are compared. */
 static void tell(struct recovery *r, struct span word, int64_t *now_ms, struct bytes *answers)
 {
     struct span name = {word.data, 1}, epoch;
-    uint64_t age;
-
+    uint64_t age, left;
     switch (word.data[0]) {
     case '@': *now_ms = atoll(word.data + 1); break;
     case '?': bytes_append_char(answers, recovery_settled(r, *now_ms) ? 'y' : 'n'); break;
@@ -28,8 +28,10 @@ static void tell(struct recovery *r, struct span word, int64_t *now_ms, struct b
     default:
         word = (struct span){word.data + 1, word.len - 1};
         epoch = span_split(&word, ':');
-        assert_int_equal(span_to_u64(word, UINT64_MAX, &age), 0);
-        recovery_node(r, name, (int64_t)age, epoch, *now_ms);
+        assert_int_equal(span_to_u64(span_split(&word, '/'), UINT64_MAX, &age), 0);
+        if (span_equal(word, SPAN("")) || span_to_u64(word, INT64_MAX, &left) < 0)
+            left = UINT64_MAX;
+        recovery_node(r, name, (int64_t)age, epoch, (int64_t)left, *now_ms);
     }
 }
 
@@ -54,6 +56,13 @@ static void test_stories(void **state)
          "!ny"},
         {"whoever comes meanwhile is waited for as well", "eX aX:0 @1000 eY aY:0 c:0 ? cY:0 ?", "!ny"},
         {"not for ever", "eX aX:0 @1000 eY @10999 ? @11000 ? @11001 ?", "!nyy"},
+        {"as long as it makes progress",
+         "eX aX:0/0 @1000 eY aX:0/300000 @10000 ? aX:0/200000 @19000 ? aX:0/50000 @28999 ? aY:0/0 ?",
+         "!nnny"},
+        {"without progress no longer, however often it speaks",
+         "eX aX:0/0 @1000 eY @2000 aX:0/9 @9000 aX:0/8 @18999 aX:0/8 ? @19000 aX:0/8 ?", "!ny"},
+        {"one that makes progress, one that died",
+         "eX aX:0/0 bX:0/0 @1000 eY aX:0/9 @9000 aX:0/5 @11001 ? @12000 aY:0/0 ?", "!ny"},
         {"gone, then another", "eX aX:0 @1000 e ? @2000 eY ? aY:0 ?", "!n!ny"},
         {"back to the same", "eX aX:0 @1000 eY eX ? aX:0 ?", "!!ny"},
         {"settled once, and once more", "eX aX:0 @1000 eY aY:0 ? @2000 eZ ? aZ:0 ?", "!y!ny"},
@@ -70,17 +79,49 @@ static void test_stories(void **state)
             tell(&r, span_split(&rest, ' '), &now_ms, &answers);
         if (strcmp(bytes_text(&answers), cases[i].answers) != 0)
             fail_msg("%s: %s, not %s", cases[i].name, bytes_text(&answers), cases[i].answers);
+        recovery_finish(&r);
     }
 }
 
 static void list_nodes(struct recovery *r, int from, int to, const char *asserted, int64_t now_ms)
 {
     char name[16];
-
     for (int i = from; i < to; i++) {
         snprintf(name, sizeof(name), "node%d", i);
-        recovery_node(r, span_of(name), 0, span_of(asserted), now_ms);
+        recovery_node(r, span_of(name), 0, span_of(asserted), -1, now_ms);
     }
+}
+
+/* Of 300 servers the last one that has still to assert is waited for, wherever it stands in the list. */
+static void test_many(void **state)
+{
+    for (int last = 0; last < 300; last += 299) {
+        static struct recovery r;
+        recovery_init(&r);
+        recovery_epoch(&r, SPAN("X"), 0);
+        list_nodes(&r, 0, 300, "X", 0);
+        assert_int_equal(r.count, 300);
+        assert_true(recovery_epoch(&r, SPAN("Y"), 1000));
+        list_nodes(&r, 0, last, "Y", 2000);
+        list_nodes(&r, last, last + 1, "X", 2000);
+        list_nodes(&r, last + 1, 300, "Y", 2000);
+        assert_false(recovery_settled(&r, 2000));
+        list_nodes(&r, last, last + 1, "Y", 3000);
+        assert_true(recovery_settled(&r, 3000));
+        recovery_finish(&r);
+    }
+}
+
+/* A server that was replaced by another under a new name, again and again, leaves nothing behind. */
+static void test_churn(void **state)
+{
+    static struct recovery r;
+    recovery_init(&r);
+    recovery_epoch(&r, SPAN("X"), 0);
+    for (int i = 0; i < 10000; i++)
+        list_nodes(&r, i, i + 10, "X", i * 1000);
+    assert_in_range(r.count, 15, 100);
+    recovery_finish(&r);
 }
 
 /* Names from outside: bounded, and those that died make place, but not those that are waited for. */
@@ -88,36 +129,39 @@ static void test_bounds(void **state)
 {
     static struct recovery r;
     char longest[65];
-
     memset(longest, 'n', sizeof(longest));
     recovery_init(&r);
     recovery_epoch(&r, SPAN("X"), 0);
-    recovery_node(&r, (struct span){longest, 64}, 0, SPAN("X"), 0);
+    recovery_node(&r, (struct span){longest, 64}, 0, SPAN("X"), -1, 0);
     assert_int_equal(r.count, 0);
-    recovery_node(&r, (struct span){longest, 63}, 0, SPAN("X"), 0);
+    recovery_node(&r, (struct span){longest, 63}, 0, SPAN("X"), -1, 0);
     assert_int_equal(r.count, 1);
     list_nodes(&r, 0, RECOVERY_NODES_MAX + 10, "X", 0);
     assert_int_equal(r.count, RECOVERY_NODES_MAX);
     /* They died; others came in their place. */
-    list_nodes(&r, 1000, 1000 + RECOVERY_NODES_MAX, "X", 20000);
+    list_nodes(&r, 10000, 10000 + RECOVERY_NODES_MAX, "X", 20000);
     assert_int_equal(r.count, RECOVERY_NODES_MAX);
+    assert_int_equal(r.by_name.count, RECOVERY_NODES_MAX);
     assert_true(recovery_epoch(&r, SPAN("Y"), 60000));
-    list_nodes(&r, 2000, 2010, "Y", 60000);
+    list_nodes(&r, 20000, 20010, "Y", 60000);
     for (size_t i = 0; i < r.count; i++)
-        assert_int_equal(strncmp(r.nodes[i].name, "node1", 5), 0);
+        assert_int_equal(strncmp(r.nodes[i]->name, "node1", 5), 0);
     assert_false(recovery_settled(&r, 60000));
-    list_nodes(&r, 1000, 1000 + RECOVERY_NODES_MAX, "Y", 61000);
+    list_nodes(&r, 10000, 10000 + RECOVERY_NODES_MAX, "Y", 61000);
     assert_true(recovery_settled(&r, 61000));
     /* An epoch too long to keep is none: nothing waits for ever. */
     assert_true(recovery_epoch(&r, (struct span){longest, 64}, 70000));
     assert_false(recovery_settled(&r, 70000));
     assert_true(recovery_settled(&r, 70000 + RECOVERY_LIMIT_MS));
+    recovery_finish(&r);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_churn),
         cmocka_unit_test(test_bounds),
     };
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@
  *     +a5 -a5 a change of revision 5   [ a load is asked for   a5 a page has user a   ]7 it ends, begun at 7
  *     ga:x:y the groups of a became x and y   E another epoch
  * What is said: +a -a for those told, a? for a user the load did not have. */
-struct story {
+struct explanation {
     struct roster roster;
     struct bytes said;
 };
@@ -27,13 +28,12 @@ static struct change change_of(struct span word)
     bool mark = word.data[0] == '+' || word.data[0] == '-';
     struct span digits = {word.data + 1 + mark, word.len - 1 - mark};
     struct change c = {.user = {word.data + mark, 1}, .online = word.data[0] != '-', .device = SPAN("d")};
-
     assert_int_equal(span_to_u64(digits, UINT64_MAX, &c.rev), 0);
     c.last_seen_ms = (int64_t)c.rev * 10;
     return c;
 }
 
-static void say(struct story *t, bool news, const struct change *c)
+static void say(struct explanation *t, bool news, const struct change *c)
 {
     if (news)
         bytes_printf(&t->said, "%c%.*s ", c->online ? '+' : '-', (int)c->user.len, c->user.data);
@@ -41,18 +41,16 @@ static void say(struct story *t, bool news, const struct change *c)
 
 static void on_gone(void *arg, const struct roster_user *u)
 {
-    struct story *t = arg;
+    struct explanation *t = arg;
     struct span id = roster_user_id(u);
-
     assert_true(u->online);
     bytes_printf(&t->said, "%.*s? ", (int)id.len, id.data);
 }
 
-static void regroup(struct story *t, struct span word)
+static void regroup(struct explanation *t, struct span word)
 {
     struct span user, groups[4];
     size_t count = 0;
-
     span_split(&word, 'g');
     user = span_split(&word, ':');
     while (word.len)
@@ -61,11 +59,10 @@ static void regroup(struct story *t, struct span word)
         bytes_append_text(&t->said, "nobody ");
 }
 
-static void tell(struct story *t, struct span word)
+static void tell(struct explanation *t, struct span word)
 {
     struct change c;
     uint64_t rev;
-
     switch (word.data[0]) {
     case '[': roster_load_begin(&t->roster); return;
     case 'E': roster_forget_revisions(&t->roster); return;
@@ -94,7 +91,6 @@ static void describe(const char *name, const struct roster *r, struct bytes *out
     char users[32][32];
     size_t at = 0, count = 0;
     const struct roster_user *u;
-
     while ((u = roster_next(r, &at))) {
         struct span id = roster_user_id(u), groups = roster_user_groups(u);
         int len = snprintf(users[count], 32, "%.*s%llu", (int)id.len, id.data, (unsigned long long)u->rev);
@@ -152,7 +148,7 @@ static void test_stories(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct story t = {0};
+        struct explanation t = {0};
         struct span rest = span_of(cases[i].words);
         bytes_auto left = BYTES_INIT;
         roster_init(&t.roster);
@@ -202,7 +198,7 @@ static void test_records(void **state)
 static void test_marks_come_round(void **state)
 {
     for (int given_up = 0; given_up < 520; given_up++) {
-        struct story t = {0};
+        struct explanation t = {0};
         roster_init(&t.roster);
         tell(&t, SPAN("["));
         tell(&t, SPAN("a1"));
@@ -254,7 +250,6 @@ static void forgotten(void *arg, const struct roster_user *u)
 static void transition(struct world *w)
 {
     size_t i = rng_below(&w->rng, USERS);
-
     if (w->rev == STEPS)
         return;
     w->users[i].online = !w->users[i].online;
@@ -294,7 +289,6 @@ static void next_page(struct world *w)
 static void step(struct world *w)
 {
     uint64_t dice = rng_below(&w->rng, 10);
-
     if (dice < 3)
         transition(w);
     else if (dice < 6)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Redis as a test plays it: what it was asked, and what it answers, read by hiredis' own reader. */
 #ifndef TEST_STORE_ANSWERS_H
 #define TEST_STORE_ANSWERS_H
@@ -45,7 +46,6 @@ static inline void answer_text(struct bytes *out, struct span text)
 static inline void answer_number(struct bytes *out, int64_t number)
 {
     char digits[24];
-
     snprintf(digits, sizeof(digits), "%lld", (long long)number);
     answer_text(out, span_of(digits));
 }
@@ -54,7 +54,6 @@ static inline void answer_number(struct bytes *out, int64_t number)
 static inline struct redisReply *command_read(struct span command)
 {
     struct redisReply *argv = answer_read(command);
-
     assert_true(reply_count(argv) > 0);
     return argv;
 }
@@ -64,15 +63,12 @@ static inline struct span command_arg(const struct redisReply *argv, size_t i)
     return reply_text(reply_at(argv, i));
 }
 
-/* EVAL or EVALSHA of this script: its own arguments begin at SCRIPT_ARGS. */
+/* EVALSHA of this script: its own arguments begin at SCRIPT_ARGS. */
 #define SCRIPT_ARGS 11
-static inline bool command_is_script(const struct redisReply *argv, enum script script, bool text)
+static inline bool command_is_script(const struct redisReply *argv, enum script script)
 {
-    const struct script_info *info = script_info(script);
-    struct span expected = text ? (struct span){info->text, *info->len} : span_of(info->sha1);
-
-    return span_equal(command_arg(argv, 0), text ? SPAN("EVAL") : SPAN("EVALSHA")) &&
-           span_equal(command_arg(argv, 1), expected);
+    return span_equal(command_arg(argv, 0), SPAN("EVALSHA")) &&
+           span_equal(command_arg(argv, 1), span_of(script_info(script)->sha1));
 }
 
 #endif

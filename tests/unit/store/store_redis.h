@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A store on a Redis of the test's own: sends what store/commands.h writes, keeps the answer, and hears what
  * is published.
  *
@@ -20,7 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "store/commands.h"
+#include "store/reads.h"
 
 #define STORE_REDIS_TTL      10000 /* sessions that shall end sooner get an older beat */
 #define STORE_REDIS_MESSAGES 4096
@@ -32,7 +33,7 @@ struct store_redis_message {
 struct store_redis {
     struct redis_server server;
     struct store store;
-    int64_t ttl_ms, grace_ms, holdback_ms, gap_ms, limit;
+    int64_t ttl_ms, holdback_ms, gap_ms, limit;
     redisContext *heard;
     struct redisReply *reply; /* of the last script; freed with the next */
     int result;               /* of its reader */
@@ -126,12 +127,26 @@ static inline void store_redis_begin(struct store_redis *t)
     t->limit = 500;
 }
 
+/* As at the beginning of each connection. */
+static inline void store_redis_load_scripts(struct store_redis *t)
+{
+    for (int i = 0; i < SCRIPTS; i++) {
+        bytes_auto out = BYTES_INIT;
+        store_load_script((enum script)i, &out);
+        redisReply *r = store_redis_send(t, &out);
+        if (r->type != REDIS_REPLY_NIL)
+            store_redis_fail(r->str ? r->str : "a script does something without arguments");
+        freeReplyObject(r);
+    }
+}
+
 static inline void store_redis_start(struct store_redis *t)
 {
     memset(t, 0, sizeof(*t));
     store_redis_begin(t);
     redis_server_start(&t->server);
     store_redis_subscribe(t);
+    store_redis_load_scripts(t);
 }
 
 /* Messages that were heard so far are dropped. */
@@ -178,7 +193,7 @@ static inline void store_redis_clear(struct store_redis *t)
     store_redis_hear(t);
     store_redis_forget(t);
     store_redis_begin(t);
-    t->grace_ms = t->holdback_ms = 0;
+    t->holdback_ms = 0;
 }
 
 static inline void store_redis_keep(struct store_redis *t, struct redisReply *reply)
@@ -201,17 +216,12 @@ static inline struct session_op store_redis_op(char kind, const char *user, cons
                                .extra = SPAN("")};
 }
 
-/* Sends by hash first and by text when Redis does not know the script, as the daemons do. */
 static inline int store_redis_apply(struct store_redis *t, const struct session_op *ops, size_t count)
 {
-    for (int text = 0; text < 2; text++) {
-        bytes_auto out = BYTES_INIT;
-        store_apply(&t->store, t->ttl_ms, t->grace_ms, ops, count, text, &out);
-        store_redis_keep(t, store_redis_send(t, &out));
-        t->result = store_read_apply(t->reply, &t->answer);
-        if (t->result != STORE_NOSCRIPT)
-            break;
-    }
+    bytes_auto out = BYTES_INIT;
+    store_apply(&t->store, t->ttl_ms, ops, count, &out);
+    store_redis_keep(t, store_redis_send(t, &out));
+    t->result = store_read_apply(t->reply, &t->answer);
     if (t->result == STORE_ERROR)
         print_error("%s\n", t->reply->str ? t->reply->str : "wrong shape");
     return t->result;
@@ -220,7 +230,7 @@ static inline int store_redis_apply(struct store_redis *t, const struct session_
 static inline int store_redis_repair(struct store_redis *t, const struct span *users, size_t count)
 {
     bytes_auto out = BYTES_INIT;
-    store_repair(&t->store, t->ttl_ms, 2 * t->ttl_ms, users, count, true, &out);
+    store_repair(&t->store, t->ttl_ms, users, count, &out);
     store_redis_keep(t, store_redis_send(t, &out));
     return t->result = store_read_repair(t->reply, &t->answer);
 }
@@ -228,7 +238,7 @@ static inline int store_redis_repair(struct store_redis *t, const struct span *u
 static inline int store_redis_sweep(struct store_redis *t)
 {
     bytes_auto out = BYTES_INIT;
-    store_expire(&t->store, t->limit, t->holdback_ms, t->gap_ms, true, &out);
+    store_expire(&t->store, t->limit, t->holdback_ms, t->gap_ms, &out);
     store_redis_keep(t, store_redis_send(t, &out));
     t->result = store_read_expire(t->reply, &t->swept);
     if (t->result == STORE_ERROR)

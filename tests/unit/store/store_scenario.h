@@ -1,17 +1,21 @@
-/* Scenarios: steps as text with what each must bring about, under the witness.
+/* SPDX-License-Identifier: MIT */
+/* Scenarios: steps as text with what each must bring about, under the view checker.
  *
- *     open|beat|assert USER SESSION DEVICE [left=MS] [at=MS] [groups=JSON] [opened=MS] [extra=TEXT]
- * [role=ROLE] end|grace|drain|force USER [SESSION] [extra=TEXT] [at=MS] sweep · repair USER… · wait MS ·
- * redis COMMAND… (arguments by spaces) · tampered (the witness forgives from here on) node NAME · generation
- * N · holdback MS · gap MS · grace_ms MS · limit N left: the beat lies so far back that the session ends in
- * MS. at: MS relative to now; opened likewise, where it is negative.
+ *     open|beat|assert USER SESSION DEVICE [left=MS] [at=MS] [groups=JSON] [opened=MS] [extra=TEXT] [role=ROLE]
+ *     end|grace|drain|force|refused USER [SESSION] [extra=TEXT] [metadata=TEXT] [at=MS] [grace=MS]
+ *     sweep · repair USER… · wait MS · redis COMMAND… (arguments by spaces)
+ *     tampered (the view checker forgives from here on)
+ *     node NAME · generation N · holdback MS · gap MS · limit N
+ *
+ * left: the beat lies so far back that the session ends in MS. at: MS relative to now; opened likewise, where
+ * it is negative.
  *
  * What is expected: the outcome letters (of `redis`: the reply's text), then the events, and control messages
- * behind '!', their epoch as EPOCH: "n +alice connected". NULL: anything. */
+ * behind '!', their revision and epoch as NOW: "n +alice connected". NULL: anything. */
 #ifndef TESTS_STORE_SCENARIO_H
 #define TESTS_STORE_SCENARIO_H
 
-#include "store_witness.h"
+#include "store_view_checker.h"
 
 #define SCENARIO_STEPS 40
 #define SCENARIO_WORDS 24
@@ -49,6 +53,8 @@ static inline void scenario_option(struct store_redis *t, char *word, struct ses
         op->opened_ms = (*value == '-' ? store_redis_now(t) : 0) + atoll(value);
     else if (strcmp(word, "extra") == 0)
         op->extra = span_of(value);
+    else if (strcmp(word, "grace") == 0)
+        op->grace_ms = atoll(value);
     else if (strcmp(word, "metadata") == 0)
         op->metadata = span_of(value);
     else if (strcmp(word, "role") == 0)
@@ -84,9 +90,9 @@ static inline void scenario_repair(struct store_redis *t, char **words, size_t c
     snprintf(out, size, "%.*s", (int)t->answer.outcomes.len, t->answer.outcomes.data);
 }
 
-static inline bool scenario_set(struct witness *w, char **words, size_t count)
+static inline bool scenario_set(struct view_checker *w, char **words, size_t count)
 {
-    static char node[NODE_ID_MAX];
+    static char node[NODE_ID_SIZE];
     struct store_redis *t = w->t;
     int64_t number = count > 1 ? atoll(words[1]) : 0;
     if (strcmp(words[0], "tampered") == 0) {
@@ -102,8 +108,6 @@ static inline bool scenario_set(struct witness *w, char **words, size_t count)
         t->holdback_ms = number;
     } else if (strcmp(words[0], "gap") == 0) {
         t->gap_ms = number;
-    } else if (strcmp(words[0], "grace_ms") == 0) {
-        t->grace_ms = number;
     } else if (strcmp(words[0], "limit") == 0) {
         t->limit = number;
     } else if (strcmp(words[0], "wait") == 0) {
@@ -114,14 +118,14 @@ static inline bool scenario_set(struct witness *w, char **words, size_t count)
     return true;
 }
 
-/* Whether something happened that the witness should look at. */
-static inline bool scenario_step(struct witness *w, char **words, size_t count, char *out, size_t size)
+/* Whether something happened that the view checker should look at. */
+static inline bool scenario_step(struct view_checker *w, char **words, size_t count, char *out, size_t size)
 {
     static const struct {
         const char *word;
         char kind;
     } kinds[] = {{"open", 'o'},  {"beat", 'b'},  {"assert", 'r'}, {"end", 'e'},
-                 {"grace", 'g'}, {"drain", 'd'}, {"force", 'f'}};
+                 {"grace", 'g'}, {"drain", 'd'}, {"force", 'f'},  {"refused", 'u'}};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(words[0], kinds[i].word) == 0) {
             scenario_op(w->t, kinds[i].kind, words, count, out, size);
@@ -142,7 +146,7 @@ static inline bool scenario_step(struct witness *w, char **words, size_t count, 
 
 static inline void scenario_run(struct store_redis *t, const struct scenario *s)
 {
-    struct witness w = {.t = t};
+    struct view_checker w = {.t = t};
     print_message("%s\n", s->name);
     store_redis_clear(t);
     for (const struct step *step = s->steps; step->what; step++) {
@@ -150,7 +154,7 @@ static inline void scenario_run(struct store_redis *t, const struct scenario *s)
         snprintf(text, sizeof(text), "%s", step->what);
         if (!scenario_step(&w, words, scenario_words(text, words), got, sizeof(got)))
             continue;
-        witness_look(&w);
+        view_checker_look(&w);
         if (strlen(got) + strlen(w.events) < sizeof(got))
             strcat(got, w.events + (got[0] == '\0' && w.events[0] == ' '));
         if (step->expected && strcmp(got, step->expected) != 0)

@@ -1,4 +1,5 @@
-/* Silence: deadlines that pass, and what a silence of the store itself proves (contract section 4). */
+/* SPDX-License-Identifier: MIT */
+/* Silence: deadlines that pass, and what a silence of the store itself proves (KEYS.md). */
 #include "store_scenario.h"
 
 #include "base/random.h"
@@ -6,9 +7,9 @@
 static const struct scenario scenarios[] = {
     {"a deadline passes, and nobody notices twice",
      {
-         {"open alice n1/1 phone left=30", "n +alice connected"},
+         {"open alice n1/1 phone left=400", "n +alice connected"},
          {"sweep", ""},
-         {"wait 34", NULL},
+         {"wait 404", NULL},
          {"sweep", "-alice expired"},
          {"sweep", ""},
          {"redis EXISTS presence:user:alice presence:sessions:alice", "0"},
@@ -18,11 +19,11 @@ static const struct scenario scenarios[] = {
      }},
     {"the last of two deadlines counts",
      {
-         {"open alice n1/1 phone left=20", "n +alice connected"},
-         {"open alice n1/2 tablet left=50", "."},
-         {"wait 24", NULL},
+         {"open alice n1/1 phone left=300", "n +alice connected"},
+         {"open alice n1/2 tablet left=900", "."},
+         {"wait 304", NULL},
          {"sweep", ""},
-         {"wait 30", NULL},
+         {"wait 604", NULL},
          {"sweep", "-alice expired"},
      }},
     {"a beat between deadline and sweep: nothing happened",
@@ -134,6 +135,73 @@ static void test_silence(void **state)
 
 static struct store_redis t;
 
+static int64_t sweep_once(int64_t after_ms)
+{
+    store_redis_wait_until(&t, store_redis_now(&t) + after_ms);
+    assert_int_equal(store_redis_sweep(&t), 0);
+    return t.swept.state.now_ms;
+}
+
+enum { HOLDBACK = 100, STALL = 45, GAP = STALL - 5, ROW = 5 * HOLDBACK };
+
+static void stalling(void)
+{
+    struct session_op silent = store_redis_op('o', "alice", "n1/1", "phone");
+    store_redis_clear(&t);
+    t.holdback_ms = HOLDBACK;
+    t.gap_ms = GAP;
+    t.ttl_ms = 20;
+    assert_int_equal(store_redis_apply(&t, &silent, 1), 0);
+}
+
+static void not_stalling(void)
+{
+    t.ttl_ms = STORE_REDIS_TTL;
+    t.holdback_ms = 0;
+    t.gap_ms = INT32_MAX;
+}
+
+/* A store that stalls again and again: each sweep comes behind a gap, which counts as GAP at most. Who had
+ * passed before the first is told after ROW / GAP of them, who passes meanwhile has as many of its own. */
+static void test_holding_in_a_row_is_bounded(void **state)
+{
+    struct session_op late = store_redis_op('o', "bob", "n1/2", "phone");
+    stalling();
+    sweep_once(STALL);
+    assert_int_equal(store_redis_apply(&t, &late, 1), 0);
+    for (int gaps = 1; gaps * GAP < ROW; gaps++) {
+        sweep_once(STALL);
+        assert_in_range(t.swept.held_ms, 1, HOLDBACK);
+        assert_int_equal(reply_count(t.swept.lags), 0);
+    }
+    sweep_once(STALL);
+    assert_true(t.swept.held_ms > 0);
+    assert_int_equal(reply_count(t.swept.lags), 1);
+    assert_string_equal(STORE_REDIS_TEXT(&t, "ZSCORE", "presence:due", "alice"), "(nil)");
+    for (int gaps = 1; gaps * GAP < ROW; gaps++) {
+        sweep_once(STALL);
+        assert_int_equal(reply_count(t.swept.lags), 0);
+    }
+    sweep_once(STALL);
+    assert_int_equal(reply_count(t.swept.lags), 1);
+    not_stalling();
+}
+
+/* One long outage behind a row that was nearly over: nobody could beat in it, so all are held once more. */
+static void test_an_outage_is_no_time_of_holding(void **state)
+{
+    struct session_op beat = store_redis_op('o', "bob", "n1/2", "phone");
+    stalling();
+    sweep_once(STALL);
+    for (int gaps = 1; (gaps + 2) * GAP < ROW; gaps++)
+        sweep_once(STALL);
+    assert_int_equal(store_redis_apply(&t, &beat, 1), 0);
+    sweep_once(2 * ROW);
+    assert_in_range(t.swept.held_ms, 1, HOLDBACK);
+    assert_int_equal(reply_count(t.swept.lags), 0);
+    not_stalling();
+}
+
 static void test_the_index_is_lazy_one_way(void **state)
 {
     store_redis_clear(&t);
@@ -243,23 +311,23 @@ static void crowd_returns(struct crowd *c, int round)
 }
 
 /* Sweeps from before the deadline to after it, with the return of the phone somewhere in between. */
-static void reconnect_round(struct witness *w, struct crowd *c, struct rng *rng, int round)
+static void reconnect_round(struct view_checker *w, struct crowd *c, struct rng *rng, int round)
 {
     int64_t end = store_redis_now(&t) + 10;
     for (int i = 0; i < CROWD; i++)
         c->moments[i] = end - 2 + (int64_t)rng_below(rng, 8);
     crowd_say(c, 'r', "n1", round, end - STORE_REDIS_TTL);
     crowd_returns(c, round);
-    witness_look(w);
+    view_checker_look(w);
     for (size_t i = 0; i < w->count; i++)
         assert_true(w->users[i].online);
     crowd_say(c, 'f', "n1", round, 0);
-    witness_look(w);
+    view_checker_look(w);
 }
 
 static void test_reconnects_in_the_moment_of_expiry(void **state)
 {
-    struct witness w = {.t = &t};
+    struct view_checker w = {.t = &t};
     struct rng rng;
     store_redis_clear(&t);
     print_message("seed 7\n");
@@ -286,6 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_holding_in_a_row_is_bounded),
+        cmocka_unit_test(test_an_outage_is_no_time_of_holding),
         cmocka_unit_test(test_the_index_is_lazy_one_way),
         cmocka_unit_test(test_a_deadline_beyond_numbers),
         cmocka_unit_test(test_answers_of_the_sweep),

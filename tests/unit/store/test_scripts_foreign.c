@@ -1,5 +1,5 @@
-/* What others do to the keys: deleted, changed, of another type, written by another system (contract section
- * 4, "adopted"; section 5, "put back with the next beat"). */
+/* SPDX-License-Identifier: MIT */
+/* What others do to the keys: deleted, changed, of another type, written by another system (KEYS.md). */
 #include "store_scenario.h"
 
 static const struct scenario scenarios[] = {
@@ -26,11 +26,44 @@ static const struct scenario scenarios[] = {
          {"tampered", NULL},
          {"redis DEL presence:user:alice", "1"},
          {"redis RPUSH presence:user:alice x", "1"},
-         {"mended", NULL},
          {"beat alice n1/1 phone left=8000", "."},
+         {"repair alice", "x"},
          {"force alice extra=forced", "f -alice forced"},
+         {"open alice n1/2 phone", "x"},
+         {"redis EXISTS presence:sessions:alice", "0"},
+         {"redis LLEN presence:user:alice", "1"},
+         {"redis PTTL presence:user:alice", "-1"},
+         {"redis DEL presence:user:alice", "1"},
          {"open alice n1/2 phone", "n +alice connected"},
          {"redis GET presence:user:alice", "1"},
+         {"mended", NULL},
+     }},
+    {"keys of another program under our names are neither written nor deleted",
+     {
+         {"redis HSET presence:user:zoe name Zoe", "1"},
+         {"repair zoe", "x"},
+         {"open zoe n1/1 phone", "x"},
+         {"beat zoe n1/1 phone", "x"},
+         {"assert zoe n1/1 phone", "x"},
+         {"redis HGET presence:user:zoe name", "Zoe"},
+         {"redis PTTL presence:user:zoe", "-1"},
+         {"redis EXISTS presence:sessions:zoe presence:meta:zoe", "0"},
+         {"open yan n1/1 phone left=20", "n +yan connected"},
+         {"tampered", NULL},
+         {"redis DEL presence:sessions:yan", "1"},
+         {"redis SET presence:sessions:yan theirs", "OK"},
+         {"wait 30", NULL},
+         {"sweep", "-yan expired"},
+         {"redis GET presence:sessions:yan", "theirs"},
+         {"redis GET presence:user:yan", "(nil)"},
+     }},
+    {"lastSeen does not go back when a session is asserted that another outlived",
+     {
+         {"open alice n1/1 phone at=-5000", "n +alice connected"},
+         {"open alice n1/2 tablet", "."},
+         {"end alice n1/1 extra=disconnected", "."},
+         {"end alice n1/2 extra=disconnected", "f -alice disconnected"},
+         {"assert alice n1/1 phone at=-5000", "n +alice recovered"},
      }},
     {"meta deleted: the next beat puts it back, whatever its age",
      {
@@ -39,6 +72,7 @@ static const struct scenario scenarios[] = {
          {"redis DEL presence:meta:alice", "1"},
          {"mended", NULL},
          {"beat alice n1/1 phone left=6000", "."},
+         {"redis HEXISTS presence:meta:alice sinceSeen", "1"},
          {"redis HGET presence:meta:alice deviceId", "phone"},
          {"redis HGET presence:meta:alice role", "mobile"},
          {"tampered", NULL},
@@ -46,6 +80,27 @@ static const struct scenario scenarios[] = {
          {"mended", NULL},
          {"beat alice n1/1 phone", "."},
          {"end alice n1/1 extra=disconnected", "f -alice disconnected"},
+     }},
+    {"meta deleted: the groups come back, too, whoever looks first",
+     {
+         {"open alice n1/1 phone left=5000 groups=[\"g\"]", "n +alice connected"},
+         {"tampered", NULL},
+         {"redis DEL presence:meta:alice", "1"},
+         {"beat alice n1/1 phone groups=[\"g\"]",
+          ". "
+          "!{\"cmd\":\"groups\",\"userId\":\"alice\",\"groups\":[\"g\"],NOW,\"db\":0}"},
+         {"redis HGET presence:meta:alice groups", "[\"g\"]"},
+         {"redis DEL presence:meta:alice", "1"},
+         {"repair alice", "k "
+                          "!{\"cmd\":\"groups\",\"userId\":\"alice\",\"groups\":[\"g\"],NOW,\"db\":0}"},
+         {"redis HDEL presence:meta:alice groups", "1"},
+         {"beat alice n1/1 phone groups=[\"g\"]",
+          ". "
+          "!{\"cmd\":\"groups\",\"userId\":\"alice\",\"groups\":[\"g\"],NOW,\"db\":0}"},
+         {"redis HGET presence:meta:alice groups", "[\"g\"]"},
+         {"redis HGET presence:meta:alice deviceId", "phone"},
+         {"mended", NULL},
+         {"beat alice n1/1 phone groups=[\"g\"]", "."},
      }},
     {"sessions deleted: a beat opens anew, unseen",
      {
@@ -78,6 +133,23 @@ static const struct scenario scenarios[] = {
          {"end alice n1/2 extra=disconnected", "."},
          {"end alice n1/1 extra=disconnected", "f -alice disconnected"},
      }},
+    {"an entry taken out of the index: the next beat finds out, the repair counts anew",
+     {
+         {"open alice n1/1 phone left=5000", "n +alice connected"},
+         {"open bob n1/2 phone left=5000", "n +bob connected"},
+         {"tampered", NULL},
+         {"redis ZREM presence:due alice", "1"},
+         {"beat bob n1/2 phone left=6000", "."},
+         {"beat alice n1/1 phone left=6000", "n +alice heartbeat"},
+         {"beat alice n1/1 phone left=7000", "."},
+         {"redis HGET presence:epoch online", "3"},
+         {"mended", NULL},
+         {"repair alice bob", ".."},
+         {"redis HGET presence:epoch online", "2"},
+         {"beat alice n1/1 phone left=8000", "."},
+         {"end alice n1/1 extra=disconnected", "f -alice disconnected"},
+         {"redis HGET presence:epoch online", "1"},
+     }},
     {"the index deleted: the repair finds out",
      {
          {"open alice n1/1 phone left=5000 groups=[\"g\"]", "n +alice connected"},
@@ -85,6 +157,17 @@ static const struct scenario scenarios[] = {
          {"redis DEL presence:due", "1"},
          {"beat alice n1/1 phone left=6000 groups=[\"g\"]", "."},
          {"repair alice", "k +alice repaired"},
+         {"mended", NULL},
+         {"redis HGET presence:meta:alice groups", "[\"g\"]"},
+     }},
+    {"an entry taken out of the index: the repair finds out",
+     {
+         {"open alice n1/1 phone left=5000 groups=[\"g\"]", "n +alice connected"},
+         {"open bob n1/2 phone", "n +bob connected"},
+         {"tampered", NULL},
+         {"redis ZREM presence:due alice", "1"},
+         {"repair alice", "k +alice repaired"},
+         {"redis HGET presence:epoch online", "2"},
          {"mended", NULL},
          {"redis HGET presence:meta:alice groups", "[\"g\"]"},
      }},
@@ -138,8 +221,7 @@ static const struct scenario scenarios[] = {
          {"force alice extra=forced", "x"},
          {"wait 240", NULL},
          {"sweep", "-alice expired"},
-         {"mended", NULL},
-         {"redis HGET presence:meta:alice status", "offline"},
+         {"redis GET presence:meta:alice", "x"},
      }},
     {"meta of another type, and the index gone",
      {
@@ -155,15 +237,14 @@ static const struct scenario scenarios[] = {
          {"open alice n1/1 phone groups=[\"g\"]", "n +alice connected"},
          {"redis HLEN presence:sessions:alice", "3"},
          {"end alice n1/1 extra=disconnected",
-          ". !{\"cmd\":\"groups\",\"userId\":\"alice\",\"groups\":[],\"epoch\":\"EPOCH\",\"db\":0}"},
+          ". !{\"cmd\":\"groups\",\"userId\":\"alice\",\"groups\":[],NOW,\"db\":0}"},
          {"sweep", "-alice expired"},
          {"tampered", NULL},
          {"redis HSET presence:sessions:bob n9/8 9999999999999\t9\t9\t\t{\"a\":[1]}\tphone n9/7 "
           "9\t9\t9\t\t[1,null,[],\"g\"]\tx",
           "2"},
-         {"repair bob",
-          "k +bob repaired "
-          "!{\"cmd\":\"groups\",\"userId\":\"bob\",\"groups\":[\"g\"],\"epoch\":\"EPOCH\",\"db\":0}"},
+         {"repair bob", "k +bob repaired "
+                        "!{\"cmd\":\"groups\",\"userId\":\"bob\",\"groups\":[\"g\"],NOW,\"db\":0}"},
          {"beat bob n1/2 phone", "."},
      }},
     {"another writer's user is adopted until the key ends",
@@ -179,6 +260,14 @@ static const struct scenario scenarios[] = {
          {"repair alice", "."},
          {"wait 45", NULL},
          {"sweep", "-alice expired"},
+     }},
+    {"another writer's device that is no plain text is left out",
+     {
+         {"redis HSET presence:meta:alice deviceId \xff\xfe\x01x", "1"},
+         {"tampered", NULL},
+         {"redis SET presence:user:alice 1 PX 5000", "OK"},
+         {"repair alice", "a +alice adopted"},
+         {"redis HGET presence:meta:alice deviceId", ""},
      }},
     {"another writer's heartbeats prolong",
      {
@@ -199,6 +288,47 @@ static const struct scenario scenarios[] = {
          {"repair alice", "a +alice adopted"},
          {"mended", NULL},
          {"redis HGET presence:meta:alice role", "mobile"},
+     }},
+    {"another writer's key ends beyond all numbers: a day and an hour are enough",
+     {
+         {"tampered", NULL},
+         {"redis SET presence:user:alice 1 PXAT 9223372036854775807", "OK"},
+         {"redis SET presence:user:bob 1 PX 5000", "OK"},
+         {"repair alice bob", "aa +alice adopted +bob adopted"},
+         {"mended", NULL},
+         {"repair alice bob", ".."},
+         {"sweep", ""},
+         {"end alice external/0 extra=external", "f -alice external"},
+     }},
+    {"another writer's key is prolonged beyond all numbers before its end",
+     {
+         {"tampered", NULL},
+         {"redis SET presence:user:alice 1 PX 40", "OK"},
+         {"repair alice", "a +alice adopted"},
+         {"redis PEXPIREAT presence:user:alice 9223372036854775807", "1"},
+         {"wait 45", NULL},
+         {"sweep", ""},
+         {"repair alice", "a"},
+         {"mended", NULL},
+         {"repair alice", "."},
+     }},
+    {"numbers beyond all others in sessions, index and meta",
+     {
+         {"tampered", NULL},
+         {"redis HSET presence:sessions:alice n9/1 99999999999999999999999\t9\t9\t\t\tphone n9/2 "
+          "9\t99999999999999999999999\t9\t\t\tx",
+          "2"},
+         {"redis HSET presence:meta:alice status offline lastSeen 99999999999999999999999", "2"},
+         {"redis ZADD presence:due 1e300 alice", "1"},
+         {"redis HSET presence:meta:bob status offline lastSeen nan deviceId x", "3"},
+         {"redis ZADD presence:due -inf bob", "1"},
+         {"repair alice", NULL},
+         {"beat alice n9/2 x", "."},
+         {"open alice n1/1 phone", "."},
+         {"force alice extra=forced", "f -alice forced"},
+         {"open bob n1/1 phone", ". ?"},
+         {"end bob n1/1 extra=disconnected", "f -bob disconnected"},
+         {"sweep", ""},
      }},
     {"another writer takes its key away",
      {
@@ -311,11 +441,67 @@ static void test_one_bad_user_fails_no_batch(void **state)
     free(t);
 }
 
+/* Every script ends before it has written anything. */
+static void test_our_own_keys_of_another_type(void **state)
+{
+    static const char *const keys[] = {"presence:due", "presence:rev", "presence:epoch"};
+    struct store_redis *t = mem_zalloc(sizeof(*t));
+    struct span alice = SPAN("alice");
+    store_redis_start(t);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct session_op op = store_redis_op('o', "alice", "n1/1", "p");
+        char why[64];
+        snprintf(why, sizeof(why), "FOREIGN %s is a list", keys[i]);
+        store_redis_clear(t);
+        redis_server_do(&t->server, "RPUSH", keys[i], "theirs");
+        assert_int_equal(store_redis_apply(t, &op, 1), STORE_ERROR);
+        assert_true(span_equal(reply_error(t->reply), span_of(why)));
+        assert_int_equal(store_redis_sweep(t), STORE_ERROR);
+        assert_true(span_equal(reply_error(t->reply), span_of(why)));
+        assert_int_equal(store_redis_repair(t, &alice, 1), STORE_ERROR);
+        assert_true(span_equal(reply_error(t->reply), span_of(why)));
+        assert_string_equal(STORE_REDIS_TEXT(t, "LLEN", keys[i]), "1");
+        assert_string_equal(STORE_REDIS_TEXT(t, "DBSIZE"), "1");
+        redis_server_do(&t->server, "DEL", keys[i]);
+        assert_int_equal(store_redis_apply(t, &op, 1), 0);
+        assert_true(span_equal(t->answer.outcomes, SPAN("n")));
+    }
+    store_redis_stop(t);
+    free(t);
+}
+
+/* Events are published as ever, in the same epoch; a new epoch leaves the key alone, too. */
+static void test_a_log_of_another_type(void **state)
+{
+    struct store_redis *t = mem_zalloc(sizeof(*t));
+    struct session_op op = store_redis_op('o', "alice", "n1/1", "p"),
+                      end = store_redis_op('e', "alice", "n1/1", "");
+    char epoch[EPOCH_SIZE];
+    store_redis_start(t);
+    redis_server_do(&t->server, "SET", "presence:log", "theirs");
+    assert_int_equal(store_redis_apply(t, &op, 1), 0);
+    assert_int_equal(span_copy(t->answer.state.epoch, epoch, sizeof(epoch)), 0);
+    uint64_t rev = t->answer.state.rev;
+    assert_int_equal(store_redis_apply(t, &end, 1), 0);
+    assert_true(span_equal(t->answer.state.epoch, span_of(epoch)));
+    assert_int_equal(t->answer.state.rev, rev + 1);
+    redis_server_do(&t->server, "DEL", "presence:rev");
+    assert_int_equal(store_redis_apply(t, &op, 1), 0);
+    assert_false(span_equal(t->answer.state.epoch, span_of(epoch)));
+    store_redis_hear(t);
+    assert_int_equal(t->message_count, 6);
+    assert_string_equal(STORE_REDIS_TEXT(t, "GET", "presence:log"), "theirs");
+    store_redis_stop(t);
+    free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_other_writers),
         cmocka_unit_test(test_one_bad_user_fails_no_batch),
+        cmocka_unit_test(test_our_own_keys_of_another_type),
+        cmocka_unit_test(test_a_log_of_another_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

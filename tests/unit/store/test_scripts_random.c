@@ -1,6 +1,7 @@
-/* Thousands of random operations against a simple model, under the witness: a user is online while any
+/* SPDX-License-Identifier: MIT */
+/* Thousands of random operations against a simple model, under the view checker: a user is online while any
  * session lives. */
-#include "store_witness.h"
+#include "store_view_checker.h"
 
 #include "base/random.h"
 
@@ -10,6 +11,7 @@
 #define STEPS    1500
 #define TTL      60
 #define BATCH    6
+#define CROWD    48 /* now and then a batch in which each user stands many times */
 
 struct model_session {
     bool stands; /* as far as the model knows: it may be in the hash */
@@ -26,7 +28,7 @@ struct model_user {
 
 struct model {
     struct store_redis *t;
-    struct witness *w;
+    struct view_checker *w;
     struct rng *rng;
     struct model_user users[USERS];
 };
@@ -59,6 +61,8 @@ static void plan(struct model *m, struct planned *p, int64_t now)
         p->op.extra = SPAN("{\"battery\":1}");
     if (p->op.kind == OP_END || p->op.kind == OP_GRACE || p->op.kind == OP_FORCE_OFFLINE)
         p->op.extra = SPAN("why");
+    if (p->op.kind == OP_GRACE)
+        p->op.grace_ms = below(m, TTL / 2);
     if (p->op.kind == OP_DRAIN) {
         snprintf(p->extra, sizeof(p->extra), "%d", below(m, 2 * TTL));
         p->op.extra = span_of(p->extra);
@@ -128,7 +132,7 @@ static char model_say(struct model *m, const struct planned *p, int64_t now)
     }
     int64_t seen = p->op.beat_ms < now ? p->op.beat_ms : now;
     s->beat_ms = seen > s->beat_ms ? seen : s->beat_ms;
-    int64_t wanted = now + (p->op.kind == OP_GRACE ? m->t->grace_ms : atoll(p->extra));
+    int64_t wanted = now + (p->op.kind == OP_GRACE ? p->op.grace_ms : atoll(p->extra));
     if (p->op.kind == OP_GRACE ? wanted < s->deadline_ms : wanted > s->deadline_ms)
         s->deadline_ms = wanted;
     return '.';
@@ -177,9 +181,9 @@ static void model_sweep(struct model *m, bool everything)
 
 static void model_batch(struct model *m)
 {
-    struct planned plans[BATCH];
-    struct session_op ops[BATCH];
-    size_t count = 1 + (size_t)below(m, BATCH);
+    struct planned plans[CROWD];
+    struct session_op ops[CROWD];
+    size_t count = 1 + (size_t)below(m, below(m, 8) ? BATCH : CROWD);
     int64_t now = store_redis_now(m->t);
     for (size_t i = 0; i < count; i++) {
         plan(m, &plans[i], now);
@@ -207,20 +211,19 @@ static void model_compare(struct model *m)
     for (int i = 0; i < USERS; i++) {
         struct model_user *u = &m->users[i];
         model_compare_sessions(m, u, now);
-        assert_int_equal(witness_user(m->w, u->name)->online, u->online);
+        assert_int_equal(view_checker_user(m->w, u->name)->online, u->online);
     }
 }
 
 static void run(struct store_redis *t, uint64_t seed)
 {
-    struct witness w = {.t = t};
+    struct view_checker w = {.t = t};
     struct rng rng;
     struct model m = {.t = t, .w = &w, .rng = &rng};
     print_message("seed %llu\n", (unsigned long long)seed);
     rng_init(&rng, seed);
     store_redis_clear(t);
     t->ttl_ms = TTL;
-    t->grace_ms = TTL / 4;
     for (int i = 0; i < USERS; i++)
         snprintf(m.users[i].name, sizeof(m.users[i].name), "user:%d", i);
     for (int step = 0; step < STEPS; step++) {
@@ -233,7 +236,7 @@ static void run(struct store_redis *t, uint64_t seed)
             usleep((useconds_t)below(&m, 4000));
         else
             model_batch(&m);
-        witness_look(&w);
+        view_checker_look(&w);
         model_compare(&m);
     }
 }

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/node_registry.h"
 #include "store/sweeper.h"
 
 #include <hiredis/hiredis.h>
@@ -13,20 +15,36 @@
 
 struct bench {
     struct sweeper sweeper;
+    struct node_registry registry;
     struct store store;
+    struct redis_time time;
     int64_t now_ms;
     size_t sent, swept, resets;
-    bool refuse, by_text;
+    bool refuse;
 };
 
-static int on_send(void *arg, struct span command)
+static int on_send(void *arg, struct store_request *request, struct span command)
 {
     struct bench *b = arg;
     if (b->refuse)
         return -1;
-    b->sent++;
-    b->by_text = command.len > 1000;
+    b->sent += request == &b->sweeper.request;
     return 0;
+}
+
+static int64_t on_wall_ms(void)
+{
+    return 0;
+}
+
+static void on_state(void *arg, const struct store_state *state, const struct node_registry_news *news)
+{
+}
+
+static void on_nodes(void *arg, const struct node_answer *answer)
+{
+    struct bench *b = arg;
+    sweeper_registered(&b->sweeper, b->now_ms);
 }
 
 static void on_swept(void *arg, const struct expire_answer *answer)
@@ -40,6 +58,8 @@ static void on_reset(void *arg, const char *why)
 }
 
 static const struct sweeper_hooks hooks = {.send = on_send, .swept = on_swept, .reset = on_reset};
+static const struct node_registry_hooks registry_hooks = {
+    .wall_ms = on_wall_ms, .send = on_send, .state = on_state, .nodes = on_nodes, .reset = on_reset};
 
 static struct redisReply *parse(const char *text)
 {
@@ -62,7 +82,7 @@ static void answer(struct bench *b, int64_t held_ms, int64_t next_in_ms, int loo
              "*8\r\n:%lld\r\n+" EPOCH "\r\n+7\r\n:3\r\n:%lld\r\n$%zu\r\n%s\r\n:%d\r\n*0\r\n",
              (long long)b->now_ms + 5000, (long long)held_ms, strlen(next), next, looked);
     struct redisReply *reply = parse(text);
-    sweeper_answer(&b->sweeper, reply, b->now_ms);
+    store_request_answered(&b->sweeper.request, reply, b->now_ms);
     freeReplyObject(reply);
 }
 
@@ -87,26 +107,36 @@ static void nodes(struct bench *b, const char *epoch, const struct heard *list, 
     }
     snprintf(text + len, sizeof(text) - len, "+0\r\n");
     struct redisReply *reply = parse(text);
-    struct node_answer a;
-    assert_int_equal(store_read_node(reply, &a), 0);
-    sweeper_nodes(&b->sweeper, &a, b->now_ms);
+    node_registry_probe(&b->registry, b->now_ms);
+    store_request_answered(&b->registry.request, reply, b->now_ms);
     freeReplyObject(reply);
 }
 
 static void connect_again(struct bench *b)
 {
-    sweeper_connected(&b->sweeper, false, b->now_ms);
-    b->store.generation++;
-    sweeper_connected(&b->sweeper, true, b->now_ms);
+    node_registry_disconnected(&b->registry);
+    sweeper_disconnected(&b->sweeper);
+    node_registry_connected(&b->registry, "r", b->store.generation + 1, b->now_ms);
+}
+
+static void finish(struct bench *b)
+{
+    sweeper_finish(&b->sweeper);
+    node_registry_finish(&b->registry);
 }
 
 static void begin(struct bench *b, int64_t interval_ms, int64_t holdback_ms)
 {
     struct sweeper_config config = {.interval_ms = interval_ms, .holdback_ms = holdback_ms};
+    struct node_registry_config registry = {.program = "presence-expiryd",
+                                            .address = "",
+                                            .peers = holdback_ms > 0 ? NODE_REGISTRY_CONNECTION
+                                                                     : NODE_REGISTRY_NO_PEERS};
     memset(b, 0, sizeof(*b));
     b->now_ms = 100000;
     b->store = (struct store){.prefix = "presence:", .node = "e1"};
-    sweeper_init(&b->sweeper, &config, &b->store, &hooks, b);
+    node_registry_init(&b->registry, &registry, &b->store, &b->time, &registry_hooks, b);
+    sweeper_init(&b->sweeper, &config, &b->store, &b->registry.recovery, &hooks, b);
     assert_int_equal(sweeper_due(&b->sweeper), SWEEPER_NEVER);
     connect_again(b);
     assert_int_equal(sweeper_due(&b->sweeper), SWEEPER_NEVER);
@@ -144,7 +174,7 @@ static void test_when_the_next_sweep_is(void **state)
         assert_int_equal(sweeper_due(&b.sweeper), b.now_ms + cases[i].expected);
         assert_int_equal(b.swept, 1);
         assert_int_equal(b.sweeper.swept_ms, b.now_ms);
-        sweeper_finish(&b.sweeper);
+        finish(&b);
     }
 }
 
@@ -165,13 +195,13 @@ static void test_hints_wake_it_but_not_too_often(void **state)
     b.now_ms += 30;
     sweeper_wake(&b.sweeper, b.now_ms);
     assert_int_equal(sweeper_due(&b.sweeper), b.now_ms);
-    sweeper_finish(&b.sweeper);
+    finish(&b);
 }
 
 static void answer_error(struct bench *b, const char *text)
 {
     struct redisReply *reply = parse(text);
-    sweeper_answer(&b->sweeper, reply, b->now_ms);
+    store_request_answered(&b->sweeper.request, reply, b->now_ms);
     freeReplyObject(reply);
 }
 
@@ -179,10 +209,6 @@ static void test_error_answers(void **state)
 {
     struct bench b;
     begin(&b, 50, 2000);
-    assert_false(b.by_text);
-    answer_error(&b, "-NOSCRIPT No matching script\r\n");
-    sweeper_tick(&b.sweeper, b.now_ms);
-    assert_true(b.by_text);
     answer_error(&b, "-READONLY You can't write against a read only replica.\r\n");
     assert_int_equal(b.resets, 1);
     assert_int_equal(sweeper_due(&b.sweeper), b.now_ms + 200);
@@ -191,19 +217,19 @@ static void test_error_answers(void **state)
     sweeper_tick(&b.sweeper, b.now_ms);
     assert_int_equal(sweeper_due(&b.sweeper), b.now_ms + 200);
     assert_int_equal(b.swept, 0);
-    sweeper_finish(&b.sweeper);
+    finish(&b);
 }
 
 static void test_a_lost_answer_is_no_answer(void **state)
 {
     struct bench b;
     begin(&b, 50, 2000);
-    sweeper_answer(&b.sweeper, NULL, b.now_ms);
-    sweeper_connected(&b.sweeper, false, b.now_ms);
+    store_request_answered(&b.sweeper.request, NULL, b.now_ms);
+    sweeper_disconnected(&b.sweeper);
     answer(&b, 0, -1, 0);
     assert_int_equal(b.swept, 0);
     assert_int_equal(sweeper_due(&b.sweeper), SWEEPER_NEVER);
-    sweeper_finish(&b.sweeper);
+    finish(&b);
 }
 
 /* ws1 lives, ws2 was silent for long before the loss, api and other daemons do not matter. */
@@ -222,28 +248,28 @@ static void test_waits_for_servers_after_a_loss(void **state)
     b.now_ms += 8000;
     connect_again(&b);
     nodes(&b, EPOCH, still, 1);
-    assert_true(sweeper_recovering(&b.sweeper));
+    assert_false(recovery_settled(&b.registry.recovery, b.now_ms));
     sweeper_tick(&b.sweeper, b.now_ms);
     b.now_ms += 1000;
     sweeper_tick(&b.sweeper, b.now_ms);
     assert_int_equal(b.sent, 1);
     nodes(&b, EPOCH, spoke, 1);
-    assert_false(sweeper_recovering(&b.sweeper));
+    assert_true(recovery_settled(&b.registry.recovery, b.now_ms));
     sweeper_tick(&b.sweeper, b.now_ms + 50);
     assert_int_equal(b.sent, 2);
     answer(&b, 0, -1, 0);
     /* Another epoch: it must have asserted in that one. */
     b.now_ms += 100;
     nodes(&b, "22222222-def", spoke, 1);
-    assert_true(sweeper_recovering(&b.sweeper));
+    assert_false(recovery_settled(&b.registry.recovery, b.now_ms));
     nodes(&b, "22222222-def", elsewhere, 1);
-    assert_true(sweeper_recovering(&b.sweeper));
+    assert_false(recovery_settled(&b.registry.recovery, b.now_ms));
     sweeper_tick(&b.sweeper, b.now_ms);
     assert_int_equal(b.sent, 2);
     b.now_ms += RECOVERY_LIMIT_MS;
     sweeper_tick(&b.sweeper, b.now_ms);
     assert_int_equal(b.sent, 3);
-    sweeper_finish(&b.sweeper);
+    finish(&b);
 }
 
 static void test_without_holdback_nobody_is_waited_for(void **state)
@@ -256,7 +282,7 @@ static void test_without_holdback_nobody_is_waited_for(void **state)
     nodes(&b, "22222222-def", NULL, 0);
     sweeper_tick(&b.sweeper, b.now_ms);
     assert_int_equal(b.sent, 2);
-    sweeper_finish(&b.sweeper);
+    finish(&b);
 }
 
 int main(void)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* For tables of cases: a failure names its case. */
 #ifndef TEST_WIRE_CASES_H
 #define TEST_WIRE_CASES_H

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 #include "cases.h"
 #include "golden/golden.h"
-#include "wire/client.h"
+#include "presence-sim/client.h"
 
 #include <stdio.h>
 
@@ -26,7 +27,6 @@ static struct span payload_of(const char *name, enum encoding encoding, const st
 {
     const uint8_t *data = (const uint8_t *)out->data;
     size_t len, header_len = 2;
-
     expect_int(name, data[0], encoding == ENCODING_JSON ? 0x81 : 0x82);
     len = data[1];
     if (len == 126) {
@@ -44,7 +44,8 @@ static struct span payload_of(const char *name, enum encoding encoding, const st
     return (struct span){out->data + header_len, len};
 }
 
-static void write_snapshot(enum encoding encoding, size_t users, size_t total_online, struct bytes *out)
+static void write_snapshot(enum encoding encoding, size_t users, size_t total_online, struct span refusal,
+                           struct bytes *out)
 {
     bytes_auto head = BYTES_INIT, tail = BYTES_INIT;
     uint8_t header[10];
@@ -59,7 +60,7 @@ static void write_snapshot(enum encoding encoding, size_t users, size_t total_on
                                     i % 3 ? span_of(device) : SPAN_NONE, i == 0, &tail);
     }
     message_write_snapshot_tail_end(encoding, total_online, &tail);
-    message_write_snapshot_head(encoding, SPAN("admin"), &head);
+    message_write_snapshot_head(encoding, SPAN("admin"), GOLDEN_REV, refusal, &head);
     bytes_append(out, header,
                  frame_header(encoding == ENCODING_JSON ? 0x81 : 0x82, head.len + tail.len, header));
     bytes_append_span(out, bytes_span(&head));
@@ -74,18 +75,34 @@ static void write_update(enum encoding encoding, struct bytes *out)
 static void write_batch(enum encoding encoding, struct bytes *out)
 {
     const struct change *const changes[] = {&update, &gone};
-
     message_write_batch(encoding, changes, COUNT_OF(changes), GOLDEN_REV + 1, out);
 }
 
 static void write_golden_snapshot(enum encoding encoding, struct bytes *out)
 {
-    write_snapshot(encoding, 20, GOLDEN_MANY, out);
+    write_snapshot(encoding, 20, GOLDEN_MANY, SPAN_NONE, out);
+}
+
+static void write_refused_snapshot(enum encoding encoding, struct bytes *out)
+{
+    write_snapshot(encoding, 20, GOLDEN_MANY, SPAN("too_old"), out);
+}
+
+static void write_resumed(enum encoding encoding, struct bytes *out)
+{
+    message_write_resumed(encoding, GOLDEN_REV, out);
 }
 
 static void write_hello(enum encoding encoding, struct bytes *out)
 {
-    message_write_hello(encoding, GOLDEN_MANY, GOLDEN_MANY + 1, GOLDEN_TIME, SPAN("ws-1"), out);
+    const struct hello hello = {.heartbeat_interval_ms = GOLDEN_MANY,
+                                .ttl_ms = GOLDEN_MANY + 1,
+                                .server_time_ms = GOLDEN_TIME,
+                                .node = SPAN("ws-1"),
+                                .store = SPAN("lost"),
+                                .store_since_ms = GOLDEN_TIME - 1};
+
+    message_write_hello(encoding, &hello, out);
 }
 
 /* Byte for byte what each JavaScript encoder makes of the same message. */
@@ -98,6 +115,8 @@ static void test_golden(void **state)
         {"server_update", write_update},
         {"server_batch", write_batch},
         {"server_snapshot", write_golden_snapshot},
+        {"server_snapshot_refused", write_refused_snapshot},
+        {"server_resumed", write_resumed},
         {"server_hello", write_hello},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -141,7 +160,6 @@ static char long_text[70000];
 static void test_widths(void **state)
 {
     static const size_t lens[] = {0, 1, 31, 32, 255, 256, 65535, 65536, sizeof(long_text)};
-
     memset(long_text, 'x', sizeof(long_text));
     for (size_t i = 0; i < COUNT_OF(lens); i++) {
         for (int encoding = 0; encoding < ENCODINGS; encoding++) {
@@ -197,7 +215,7 @@ static void test_snapshot_sizes(void **state)
         bytes_auto out = BYTES_INIT;
         struct span payload;
 
-        write_snapshot(ENCODING_MSGPACK, cases[i].users, cases[i].users, &out);
+        write_snapshot(ENCODING_MSGPACK, cases[i].users, cases[i].users, SPAN_NONE, &out);
         payload = payload_of("snapshot", ENCODING_MSGPACK, &out);
         assert_non_null(memmem(payload.data, payload.len, cases[i].array.data, cases[i].array.len));
     }

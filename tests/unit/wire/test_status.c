@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: MIT */
 #include "cases.h"
 #include "wire/status.h"
 
-#define JSON_ERROR  "Invalid JSON"
-#define IDS_ERROR   "Invalid userIds"
-#define LARGE_ERROR "Body too large"
+#define JSON_ERROR          "Invalid JSON"
+#define IDS_ERROR           "Invalid userIds: "
+#define ITEM(number, index) IDS_ERROR "item " #number " (userIds[" #index "]) "
+#define LARGE_ERROR         "Body too large"
 
 static void describe(const struct status_request *r, struct bytes *out)
 {
@@ -36,26 +38,51 @@ static void test_requests(void **state)
         {"duplicate key", SPAN("{\"userIds\":[],\"userIds\":[]}"), NULL, JSON_ERROR},
         {"NUL behind a number", SPAN("{\"userIds\":[7\0]}"), NULL, JSON_ERROR},
         {"invalid UTF-8", SPAN("{\"userIds\":[\"\xc3\"]}"), NULL, JSON_ERROR},
-        {"number above", SPAN("{\"userIds\":[9223372036854775808]}"), NULL, JSON_ERROR},
+        {"byte order mark", SPAN("\xef\xbb\xbf{\"userIds\":[\"a\"]}"), "a ", NULL},
+        {"two byte order marks", SPAN("\xef\xbb\xbf\xef\xbb\xbf{\"userIds\":[]}"), NULL, JSON_ERROR},
+        {"byte order mark alone", SPAN("\xef\xbb\xbf"), NULL, JSON_ERROR},
+        {"whole numbers as doubles", SPAN("{\"userIds\":[7.0,1e3,-0.0,9007199254740992.0]}"),
+         "7# 1000# 0# 9007199254740992# ", NULL},
+        {"a double that is no single integer", SPAN("{\"userIds\":[9007199254740994.0]}"), NULL,
+         ITEM(1, 0) "is a double that is not exact"},
+        {"number above", SPAN("{\"userIds\":[9223372036854775808]}"), NULL,
+         ITEM(1, 0) "is an integer beyond 64 bits"},
+        {"number below", SPAN("{\"userIds\":[1,-9223372036854775808,-9223372036854775809]}"), NULL,
+         ITEM(3, 2) "is an integer beyond 64 bits"},
+        {"number far above",
+         SPAN("{\"userIds\":[\"1\\\"e400\",123456789012345678901234567890e0,"
+              "\"99999999999999999999\",5]}"),
+         NULL, ITEM(2, 1) "is an integer beyond 64 bits"},
+        {"number beyond a double", SPAN("{\"userIds\":[\"a\",\"b\",\"c\",-1e400]}"), NULL,
+         ITEM(4, 3) "is an integer beyond 64 bits"},
+        {"numbers above elsewhere",
+         SPAN("{\"nonce\":99999999999999999999,\"t\":[true,false,null,-1e999],\"userIds\":[\"a\",7]}"),
+         "a 7# ", NULL},
+        {"number above, no JSON otherwise", SPAN("{\"userIds\":[99999999999999999999x]}"), NULL, JSON_ERROR},
+        {"number above, leading zero", SPAN("{\"userIds\":[099999999999999999999]}"), NULL, JSON_ERROR},
+        {"number above, string not closed", SPAN("{\"userIds\":[99999999999999999999,\"a\\"), NULL,
+         JSON_ERROR},
         {"17 levels", SPAN("{\"x\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]],\"userIds\":[]}"), NULL, JSON_ERROR},
-        {"list", SPAN("[\"a\"]"), NULL, IDS_ERROR},
-        {"no ids", SPAN("{}"), NULL, IDS_ERROR},
-        {"null", SPAN("{\"userIds\":null}"), NULL, IDS_ERROR},
-        {"text", SPAN("{\"userIds\":\"a\"}"), NULL, IDS_ERROR},
-        {"object", SPAN("{\"userIds\":{\"a\":1}}"), NULL, IDS_ERROR},
-        {"float", SPAN("{\"userIds\":[1.5]}"), NULL, IDS_ERROR},
-        {"null among them", SPAN("{\"userIds\":[\"a\",null]}"), NULL, IDS_ERROR},
-        {"empty id", SPAN("{\"userIds\":[\"\"]}"), NULL, IDS_ERROR},
-        {"control character", SPAN("{\"userIds\":[\"a\\tb\"]}"), NULL, IDS_ERROR},
-        {"nested", SPAN("{\"userIds\":[[\"a\"]]}"), NULL, IDS_ERROR},
+        {"list", SPAN("[\"a\"]"), NULL, IDS_ERROR "the body is no object"},
+        {"no ids", SPAN("{}"), NULL, IDS_ERROR "the key is missing"},
+        {"null", SPAN("{\"userIds\":null}"), NULL, IDS_ERROR "must be an array"},
+        {"text", SPAN("{\"userIds\":\"a\"}"), NULL, IDS_ERROR "must be an array"},
+        {"object", SPAN("{\"userIds\":{\"a\":1}}"), NULL, IDS_ERROR "must be an array"},
+        {"float", SPAN("{\"userIds\":[1.5]}"), NULL, ITEM(1, 0) "is a number with a fraction"},
+        {"null among them", SPAN("{\"userIds\":[\"a\",null]}"), NULL,
+         ITEM(2, 1) "is neither a string nor an integer"},
+        {"empty id", SPAN("{\"userIds\":[\"\"]}"), NULL, ITEM(1, 0) "is empty"},
+        {"control character", SPAN("{\"userIds\":[\"a\\tb\"]}"), NULL,
+         ITEM(1, 0) "contains a control character"},
+        {"nested", SPAN("{\"userIds\":[[\"a\"]]}"), NULL, ITEM(1, 0) "is neither a string nor an integer"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         bytes_auto line = BYTES_INIT;
         struct status_request r;
-        const char *error = NULL;
+        char error[STATUS_ERROR_SIZE] = "";
 
-        expect_int(cases[i].name, status_request_read(cases[i].body, &r, &error), cases[i].error ? -1 : 0);
-        expect_span(cases[i].name, span_of(error), span_of(cases[i].error));
+        expect_int(cases[i].name, status_request_read(cases[i].body, &r, error), cases[i].error ? -1 : 0);
+        expect_span(cases[i].name, span_of(error), span_of(cases[i].error ? cases[i].error : ""));
         if (cases[i].error)
             continue;
         describe(&r, &line);
@@ -86,21 +113,20 @@ static void test_bounds(void **state)
         const char *error;
     } cases[] = {
         {"100 ids", 100, 1, 0, NULL},
-        {"101 ids", 101, 1, 0, IDS_ERROR},
+        {"101 ids", 101, 1, 0, IDS_ERROR "101 items, at most 100 are allowed"},
         {"longest id", 1, USER_ID_MAX, 0, NULL},
-        {"id too long", 1, USER_ID_MAX + 1, 0, IDS_ERROR},
+        {"id too long", 1, USER_ID_MAX + 1, 0, ITEM(1, 0) "is longer than 128 bytes"},
         {"largest", 0, 0, STATUS_BODY_MAX - 14, NULL},
         {"too large", 0, 0, STATUS_BODY_MAX - 13, LARGE_ERROR},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         bytes_auto body = BYTES_INIT;
         struct status_request r;
-        const char *error = NULL;
+        char error[STATUS_ERROR_SIZE] = "";
 
         write_body(cases[i].ids, cases[i].id_len, cases[i].padding, &body);
-        expect_int(cases[i].name, status_request_read(bytes_span(&body), &r, &error),
-                   cases[i].error ? -1 : 0);
-        expect_span(cases[i].name, span_of(error), span_of(cases[i].error));
+        expect_int(cases[i].name, status_request_read(bytes_span(&body), &r, error), cases[i].error ? -1 : 0);
+        expect_span(cases[i].name, span_of(error), span_of(cases[i].error ? cases[i].error : ""));
         if (!cases[i].error) {
             expect_int(cases[i].name, r.count, cases[i].ids);
             status_request_finish(&r);
@@ -114,9 +140,9 @@ static void test_answer(void **state)
         struct status_id id;
         struct status status;
     } users[] = {
-        {{SPAN("user123"), false}, {true, 1702281234567, SPAN("device-abc-123")}},
-        {{SPAN("7"), true}, {false, 1702280000000, SPAN("d\"\n")}},
-        {{SPAN("7"), false}, {false, 0, {0}}},
+        {{SPAN("user123"), false}, {true, 1702281234567, 1702281299999, SPAN("device-abc-123")}},
+        {{SPAN("7"), true}, {false, 1702280000000, 1702280000000, SPAN("d\"\n")}},
+        {{SPAN("7"), false}, {false, 0, 0, {0}}},
     };
     bytes_auto out = BYTES_INIT;
 
@@ -128,9 +154,10 @@ static void test_answer(void **state)
         "answer", bytes_span(&out),
         SPAN("{\"success\":true,\"users\":["
              "{\"userId\":\"user123\",\"status\":\"online\",\"lastSeen\":1702281234567,\"deviceId\":\"device-"
-             "abc-123\"},"
-             "{\"userId\":7,\"status\":\"offline\",\"lastSeen\":1702280000000,\"deviceId\":\"d\\\"\\n\"},"
-             "{\"userId\":\"7\",\"status\":\"offline\",\"lastSeen\":0,\"deviceId\":null}"
+             "abc-123\",\"lastHeartbeat\":1702281299999},"
+             "{\"userId\":7,\"status\":\"offline\",\"lastSeen\":1702280000000,\"deviceId\":\"d\\\"\\n\","
+             "\"lastHeartbeat\":1702280000000},"
+             "{\"userId\":\"7\",\"status\":\"offline\",\"lastSeen\":0,\"deviceId\":null,\"lastHeartbeat\":0}"
              "],\"timestamp\":1702281234567}"));
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cases.h"
 #include "golden/golden.h"
 #include "wire/message.h"
@@ -89,6 +90,28 @@ static void test_shapes(void **state)
         {"user a list", MSGPACK, SPAN("\x95\0\x21\0\0\x81\xa5users\x91\x90"), NULL},
         {"numbers", MSGPACK, SPAN("\x95\0\x21\0\0\x81\xa5users\x93\x7f\xe0\xd3\x80\0\0\0\0\0\0\0"),
          "u=127,-32,-9223372036854775808 "},
+        {"numbers as doubles", MSGPACK,
+         SPAN("\x95\0\xca\x42\4\0\0\0\0\x82\xa5users\x92\xca\x42\x28\0\0\xcb\xc0\0\0\0\0\0\0\0\xa6groups\x91"
+              "\xca\x40\xe0\0\0"),
+         "g=7 u=42,-2 "},
+        {"user 7.5", MSGPACK, SPAN("\x95\0\x21\0\0\x81\xa5users\x91\xca\x40\xf0\0\0"), NULL},
+        {"since as a double", MSGPACK,
+         SPAN("\x95\0\x21\0\0\x81\xa5since\x82\xa3rev\xcb\x40\x14\0\0\0\0\0\0\xa5"
+              "epoch\xa1"
+              "e"),
+         "s=e:5 "},
+        {"since 5.5", MSGPACK,
+         SPAN("\x95\0\x21\0\0\x81\xa5since\x82\xa3rev\xcb\x40\x16\0\0\0\0\0\0\xa5"
+              "epoch\xa1"
+              "e"),
+         NULL},
+        {"JSON doubles", JSON,
+         SPAN("[0,33.0,0,0,{\"users\":[4.2e1],\"groups\":[7.0],\"since\":{\"epoch\":\"e\",\"rev\":5.0}}]"),
+         "g=7 u=42 s=e:5 "},
+        {"JSON user 7.5", JSON, SPAN("[0,33,0,0,{\"users\":[7.5]}]"), NULL},
+        {"JSON user beyond 64 bits", JSON, SPAN("[0,33,0,0,{\"users\":[99999999999999999999]}]"), NULL},
+        {"JSON since beyond 64 bits", JSON, SPAN("[0,33,0,0,{\"since\":{\"epoch\":\"e\",\"rev\":1e19}}]"),
+         NULL},
         {"batch false", MSGPACK,
          SPAN("\x95\0\x21\0\0\x81\xa5"
               "batch\xc2"),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Writes messages.inc: what the real JavaScript encoders make of the messages of both sides.
 //
 //   cd "$(mktemp -d)" && npm install notepack@0.0.2 notepack.io @msgpack/msgpack
@@ -50,8 +51,13 @@ const messages = {
   server_snapshot: [0, 32, 0, 'admin', String(REV), {
     timestamp: T, rev: REV, epoch: 'e1', users: Array.from({ length: 20 }, (_, i) => user(i)), totalOnline: MANY,
   }],
+  server_resumed: [0, 34, 0, 'broadcast', String(REV), { updates: [], rev: REV, resumed: true }],
+  server_snapshot_refused: [0, 32, 0, 'admin', String(REV), {
+    resumed: false, reason: 'too_old', timestamp: T, rev: REV, epoch: 'e1',
+    users: Array.from({ length: 20 }, (_, i) => user(i)), totalOnline: MANY,
+  }],
   server_hello: [0, 35, 0, 'broadcast', '0', {
-    heartbeatInterval: MANY, ttl: MANY + 1, serverTime: T, node: 'ws-1',
+    heartbeatInterval: MANY, ttl: MANY + 1, serverTime: T, node: 'ws-1', store: 'lost', storeSince: T - 1,
   }],
 };
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bytes that the real JavaScript encoders made; see generate.js. */
 #ifndef TEST_WIRE_GOLDEN_H
 #define TEST_WIRE_GOLDEN_H

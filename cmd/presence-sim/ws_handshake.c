@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "ws_handshake.h"
+
+#include <netdb.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
+
+static int refuse(char *error, size_t size, const char *url, const char *why)
+{
+    snprintf(error, size, "server \"%.200s\": %s", url, why);
+    return -1;
+}
+
+static int unix_target(const char *url, struct span path, struct ws_target *ret, char *error, size_t size)
+{
+    struct ws_target t = {.host = "localhost", .path = "/"};
+    struct sockaddr_un *un = (struct sockaddr_un *)&t.addr;
+    if (!path.len || span_copy(path, un->sun_path, sizeof(un->sun_path)))
+        return refuse(error, size, url, "a unix socket's path has 1 to 107 bytes");
+    un->sun_family = AF_UNIX;
+    t.addr_len = sizeof(*un);
+    *ret = t;
+    return 0;
+}
+
+static int resolve(const char *url, struct span host, struct span port, struct ws_target *t, char *error,
+                   size_t size)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    char name[256], service[8];
+    uint64_t number;
+    if (span_to_u64(port, 65535, &number) || !number)
+        return refuse(error, size, url, "the port is none of 1-65535");
+    if (!host.len || span_copy(host, name, sizeof(name)) || span_copy(port, service, sizeof(service)))
+        return refuse(error, size, url, "the host is missing or too long");
+    int result = getaddrinfo(name, service, &hints, &found);
+    if (result)
+        return refuse(error, size, url, gai_strerror(result));
+    memcpy(&t->addr, found->ai_addr, found->ai_addrlen);
+    t->addr_len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
+/* "host", "host:port", "[v6]", "[v6]:port"; the port is left empty without one. */
+static int split_authority(struct span text, struct span *ret_host, struct span *ret_port)
+{
+    if (text.len && text.data[0] == '[') {
+        const char *end = memchr(text.data, ']', text.len);
+        if (!end)
+            return -1;
+        size_t used = (size_t)(end - text.data) + 1;
+        struct span rest = {text.data + used, text.len - used};
+        if (rest.len && rest.data[0] != ':')
+            return -1;
+        *ret_host = (struct span){text.data + 1, used - 2};
+        *ret_port = rest.len ? (struct span){rest.data + 1, rest.len - 1} : SPAN("");
+        return 0;
+    }
+    *ret_host = span_split(&text, ':');
+    *ret_port = text;
+    return 0;
+}
+
+static bool printable(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] <= ' ' || text.data[i] > '~')
+            return false;
+    return true;
+}
+
+int ws_target_parse(const char *url, struct ws_target *ret, char *error, size_t size)
+{
+    struct ws_target t = {.path = "/"};
+    struct span rest = span_of(url), host, port;
+    if (!strncmp(url, "unix:", 5))
+        return unix_target(url, span_of(url + 5), ret, error, size);
+    if (!strncmp(url, "wss://", 6))
+        return refuse(error, size, url,
+                      "TLS is not spoken here; put stunnel or nginx in between and name it with ws://");
+    if (!strncmp(url, "ws://", 5))
+        rest = span_of(url + 5);
+    const char *slash = memchr(rest.data, '/', rest.len);
+    struct span authority = slash ? (struct span){rest.data, (size_t)(slash - rest.data)} : rest;
+    if (!printable(rest) || span_copy(authority, t.host, sizeof(t.host)) ||
+        (slash && span_copy(span_of(slash), t.path, sizeof(t.path))))
+        return refuse(error, size, url, "no URL, or too long");
+    if (split_authority(authority, &host, &port))
+        return refuse(error, size, url, "a ']' is missing");
+    if (resolve(url, host, port.len ? port : SPAN("80"), &t, error, size))
+        return -1;
+    *ret = t;
+    return 0;
+}
+
+static void write_header(struct bytes *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    bytes_append_text(out, name);
+    bytes_append_text(out, ": ");
+    bytes_append_text(out, value);
+    bytes_append_text(out, "\r\n");
+}
+
+void ws_request_write(const struct ws_target *target, const struct ws_request *request,
+                      const char key[WS_KEY_LEN + 1], struct bytes *out)
+{
+    bytes_append_text(out, "GET ");
+    bytes_append_text(out, target->path);
+    if (request->query && request->query[0]) {
+        bytes_append_char(out, strchr(target->path, '?') ? '&' : '?');
+        bytes_append_text(out, request->query);
+    }
+    bytes_append_text(out, " HTTP/1.1\r\n");
+    write_header(out, "Host", target->host);
+    write_header(out, "Upgrade", "websocket");
+    write_header(out, "Connection", "Upgrade");
+    write_header(out, "Sec-WebSocket-Version", "13");
+    write_header(out, "Sec-WebSocket-Key", key);
+    write_header(out, "Sec-WebSocket-Protocol", request->protocols);
+    write_header(out, "Origin", request->origin);
+    write_header(out, "token", request->token);
+    write_header(out, "device_id", request->device);
+    bytes_append_text(out, "\r\n");
+}
+
+static void accept_for(const char *key, struct bytes *out)
+{
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    char text[WS_KEY_LEN + sizeof(ACCEPT_GUID)];
+    memcpy(text, key, WS_KEY_LEN);
+    memcpy(text + WS_KEY_LEN, ACCEPT_GUID, sizeof(ACCEPT_GUID));
+    SHA1((const unsigned char *)text, sizeof(text) - 1, digest);
+    base64_encode((struct span){(const char *)digest, sizeof(digest)}, out);
+}
+
+static bool list_has(struct span list, struct span word)
+{
+    while (list.len)
+        if (span_equal_nocase(span_trim(span_split(&list, ',')), word))
+            return true;
+    return false;
+}
+
+struct answer_headers {
+    bool upgrade, connection, accept;
+    struct span protocol;
+};
+
+static void read_header(struct span line, struct span accept, struct answer_headers *headers)
+{
+    struct span name = span_split(&line, ':'), value = span_trim(line);
+    if (span_equal_nocase(name, SPAN("upgrade")))
+        headers->upgrade = span_equal_nocase(value, SPAN("websocket"));
+    else if (span_equal_nocase(name, SPAN("connection")))
+        headers->connection = list_has(value, SPAN("upgrade"));
+    else if (span_equal_nocase(name, SPAN("sec-websocket-accept")))
+        headers->accept = span_equal(value, accept);
+    else if (span_equal_nocase(name, SPAN("sec-websocket-protocol")))
+        headers->protocol = value;
+}
+
+static int read_status(struct span line)
+{
+    uint64_t status;
+    if (line.len < 12 || strncmp(line.data, "HTTP/1.", 7) || line.data[8] != ' ')
+        return -1;
+    if (span_to_u64((struct span){line.data + 9, 3}, 999, &status))
+        return -1;
+    return (int)status;
+}
+
+static struct span next_line(struct span *rest)
+{
+    struct span line = span_split(rest, '\n');
+    if (line.len && line.data[line.len - 1] == '\r')
+        line.len--;
+    return line;
+}
+
+int ws_answer_read(struct span data, const char key[WS_KEY_LEN + 1], struct ws_answer *ret)
+{
+    struct answer_headers headers = {0};
+    const char *end = memmem(data.data, data.len, "\r\n\r\n", 4);
+    bytes_auto accept = BYTES_INIT;
+    if (!end)
+        return data.len >= WS_ANSWER_MAX ? -1 : 0;
+    size_t length = (size_t)(end - data.data) + 4;
+    struct span rest = {data.data, length - 2};
+    int status = read_status(next_line(&rest));
+    if (status < 0 || length > WS_ANSWER_MAX)
+        return -1;
+    accept_for(key, &accept);
+    while (rest.len)
+        read_header(next_line(&rest), bytes_span(&accept), &headers);
+    if (status == 101 && !(headers.upgrade && headers.connection && headers.accept))
+        return -1;
+    *ret = (struct ws_answer){.status = status, .protocol = headers.protocol, .length = length};
+    return 1;
+}

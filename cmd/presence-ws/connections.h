@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The connections of presence-ws from their upgrade to their end (PROTOCOL.md and KEYS.md): each client's
+ * session or subscription, its timer, its HELLO, its close. What clients send is read by inbox.h, which calls
+ * the functions below that begin with client_. */
+#ifndef PRESENCE_WS_CONNECTIONS_H
+#define PRESENCE_WS_CONNECTIONS_H
+
+#include "admission.h"
+#include "base/wheel.h"
+#include "fanout/websocket.h"
+#include "inbox.h"
+#include "subscribers.h"
+
+struct client;
+struct connections;
+
+struct connections_config {
+    const struct config *config;
+    struct loop *loop;
+    struct wheel *wheel; /* in the loop's time */
+    const char *node;
+    struct redis_glue *redis;
+    struct subscribers *subscribers;
+    struct admission *admission;
+    const struct websocket_hooks *hooks; /* their arg is the connections, their owner a client */
+};
+
+/* Copies the config; what it points at outlives the connections. NULL: the WebSocket library can't start; it
+ * has said why in the log. */
+struct connections *connections_create(const struct connections_config *config);
+void connections_destroy(struct connections *cs);
+/* As websocket_adopt. session: what the connection takes over; NULL: a new one. kicked: closed once it is
+ * open. When no connection can be made the session ends. */
+void connections_adopt(struct connections *cs, int fd, struct gate_request *request,
+                       struct span synthetic_request, const char *protocol, struct session *session,
+                       bool kicked);
+struct session *connections_open_session(struct connections *cs, const struct gate_request *request,
+                                         void *owner);
+/* Tells clients that Redis is lost or back, some with each tick. */
+void connections_tick(struct connections *cs);
+/* All of a user, or those of one device; arriving ones are handoffs. */
+void connections_kick(struct connections *cs, struct span user, struct span device);
+/* Closes those whose tokens were revoked. */
+void connections_check_revoked(struct connections *cs);
+/* All sessions live on for the drain grace. */
+void connections_drain_begin(struct connections *cs);
+/* Closes up to `most` for a restart; returns how many are left. */
+size_t connections_drain(struct connections *cs, size_t most);
+size_t connections_count(const struct connections *cs);
+void connections_gather_metrics(const struct connections *cs);
+
+/* Hooks of the WebSocket library that are wired as they are. */
+void *client_opened(void *arg, struct websocket *ws, struct gate_request *request);
+void client_writable(void *owner);
+
+/* For inbox.c. */
+struct inbox *client_inbox(struct client *c);
+const struct config *client_config(const struct client *c);
+int64_t client_now_ms(const struct client *c);
+bool client_closing(const struct client *c);
+void client_close(struct client *c, unsigned code, const char *reason, const char *session_reason);
+/* Something came. A pong (else a message) is a heartbeat with PRESENCE_REFRESH_ON_PONG. */
+void client_heard(struct client *c, bool pong);
+void client_ponged(struct client *c);
+void client_closed(struct client *c, enum websocket_end end);
+/* Whether a heartbeat would count: it is a phone's, with a session. */
+bool client_has_session(const struct client *c);
+void client_heartbeat(struct client *c, const struct heartbeat *h);
+/* False: it can't have a subscription, with neither session nor subscription. */
+bool client_may_subscribe(const struct client *c);
+void client_subscribe(struct client *c, const struct subscribe *subscribe);
+/* The hook sessions.refused. */
+void client_refused(void *arg, struct session *session);
+
+/* For subscribers.h. */
+bool client_write(struct client *c, const struct fanout_chunk *chunk, bool *ret_full);
+void client_schedule(struct client *c);
+void client_send_hello(struct client *c);
+void client_too_slow(struct client *c);
+void client_kick(struct client *c);
+
+/* The session that this connection keeps, and the node's name; NULL: none. */
+const struct session *client_session(const struct client *c, const char **ret_node);
+
+#endif

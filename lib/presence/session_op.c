@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "presence/session_op.h"
+
+const char *refusal_reason_name(enum refusal_reason reason)
+{
+    static const char *const names[] = {"from", "late", "type"};
+    return names[reason];
+}

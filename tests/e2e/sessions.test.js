@@ -9,9 +9,9 @@ const range = (n) => [...Array(n).keys()];
 const meta = (s, user) => s.redis.hgetall(`presence:meta:${user}`);
 const told = (d, user) => d.of(user).map((u) => `${u.status} ${u.reason}`);
 
+// Which sign of life counted: those of a test are at least 400 ms apart.
 function near(value, wanted, what) {
-  const bound = 60 * (Number(process.env.PRESENCE_PATIENCE) || 1);
-  assert.ok(Math.abs(value - wanted) <= bound, `${what}: ${value - wanted} ms off`);
+  assert.ok(Math.abs(value - wanted) <= 300, `${what}: ${value - wanted} ms off`);
 }
 
 const deadline = (s, user) => s.redis.pexpiretime(`presence:user:${user}`);

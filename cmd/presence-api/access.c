@@ -58,11 +58,11 @@ static int take_token(struct call *c, enum reach reach, enum token_result result
     if (result == TOKEN_KEY)
         jwks_fetch_unknown_key(c->server->jwks);
     if (result == TOKEN_KEYS_AWAITED) {
-        refuse_for_now(c, token_result_text(result));
+        call_refuse_for_now(c, token_result_text(result));
         return -1;
     }
     if (result != TOKEN_OK) {
-        refuse(c, token_result_status(result), token_result_text(result));
+        call_refuse(c, token_result_status(result), token_result_text(result));
         return -1;
     }
     log_groups_problem(c->server, token);
@@ -96,11 +96,12 @@ static int take_stranger(struct call *c, enum reach reach)
     if (auth == AUTH_NONE || (auth == AUTH_AUTO && !forwarded)) {
         if (host_is_ours(c))
             return 0;
-        refuse(c, 421, "This server does not go by that Host; PRESENCE_ALLOWED_HOSTS lists its names");
+        call_refuse(c, 421, "This server does not go by that Host; PRESENCE_ALLOWED_HOSTS lists its names");
         return -1;
     }
-    refuse(c, 401,
-           "Behind a proxy a token is required for this; PRESENCE_API_AUTH=none says that none is needed");
+    call_refuse(
+        c, 401,
+        "Behind a proxy a token is required for this; PRESENCE_API_AUTH=none says that none is needed");
     return -1;
 }
 
@@ -119,16 +120,16 @@ int access_check(struct call *c, enum reach reach)
 
 static void refuse_others(struct call *c, const struct redisReply *const *replies)
 {
-    refuse(c, 403,
-           "A phone's token without groups sees its own user alone; POST /api/presence/status tells "
-           "the status of users by their ids");
+    call_refuse(c, 403,
+                "A phone's token without groups sees its own user alone; POST /api/presence/status tells "
+                "the status of users by their ids");
 }
 
 int access_check_user(struct call *c, struct span user)
 {
     if (!scope_is_alone(c->scope) || scope_is_self(c->scope, user))
         return 0;
-    ask(c, 0, refuse_others);
+    call_ask(c, 0, refuse_others);
     return -1;
 }
 

@@ -77,7 +77,7 @@ static void warn(const void *config, struct settings_report *report)
 
 static enum log_level log_level_of(const void *config)
 {
-    return log_config_level(&((const struct config *)config)->log);
+    return daemon_log_level(&((const struct config *)config)->log);
 }
 
 const struct program_info program = {
@@ -131,7 +131,7 @@ int config_check(void *config, struct settings_error *error)
     struct config *c = config;
     struct listen_set set;
     char text[400];
-    if (listen_check(c->listen, &set, text, sizeof(text)) < 0) {
+    if (listener_check(c->listen, &set, text, sizeof(text)) < 0) {
         snprintf(error->text, sizeof(error->text), "PRESENCE_API_LISTEN: %s", text);
         return -1;
     }

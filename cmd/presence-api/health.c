@@ -11,7 +11,7 @@
 
 void health_answer(struct call *c)
 {
-    bytes_append_text(answer_json(c), "{\"success\":true}");
+    bytes_append_text(call_answer_json(c), "{\"success\":true}");
 }
 
 static const char *what_is_missing(const struct server *s, const struct view_report *r)
@@ -74,9 +74,9 @@ static void answer_ready(struct call *c, bool trusted)
     view_read(&c->server->view, clock_mono_ms(), &report);
     const char *missing = what_is_missing(c->server, &report);
     if (missing)
-        refuse_for_now(c, missing);
+        call_refuse_for_now(c, missing);
     else
-        put_report(&report, c->server->open, trusted, answer_json(c));
+        put_report(&report, c->server->open, trusted, call_answer_json(c));
 }
 
 static void answer_trusted(struct call *c, const struct redisReply *const *replies)
@@ -90,7 +90,7 @@ void ready_answer(struct call *c)
     view_read(&c->server->view, clock_mono_ms(), &report);
     int numbers = what_is_missing(c->server, &report) ? 0 : access_numbers(c);
     if (numbers < 0)
-        ask(c, 0, answer_trusted);
+        call_ask(c, 0, answer_trusted);
     else
         answer_ready(c, numbers > 0);
 }

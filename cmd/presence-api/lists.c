@@ -6,6 +6,7 @@
  * twice. For a token that is bound to groups a walk finds whom it sees (walk.h), and pages go over these
  * alone: no number of pages tells of others. A group's members are those of its set in Redis
  * (PRESENCE_GROUP_KEY); who only claims it in a token is not found by its name, and is missing. */
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/gate_query.h"
@@ -58,7 +59,7 @@ static int read_number(struct call *c, const char *name, uint64_t max, uint64_t 
     struct span query = c->request->query, text;
     bytes_auto scratch = BYTES_INIT;
     bytes_reserve(&scratch, query.len + 1);
-    int found = query_get(query, name, &scratch, &text);
+    int found = gate_query_get(query, name, &scratch, &text);
     if (found == 1)
         return 0;
     return found == 0 && span_to_u64(text, max, value) == 0 ? 0 : -1;
@@ -72,21 +73,22 @@ static int read_cursor(struct call *c, bool seen, struct page *ret)
     if (!seen)
         return read_number(c, "cursor", UINT64_MAX, &ret->scan_cursor);
     bytes_reserve(&scratch, c->request->query.len + 1);
-    int found = query_get(c->request->query, "cursor", &scratch, &text);
+    int found = gate_query_get(c->request->query, "cursor", &scratch, &text);
     if (found != 0)
         return found < 0 ? -1 : 0;
-    return base64url_decode(text, &ret->behind) < 0 || !user_id_valid(bytes_span(&ret->behind)) ? -1 : 0;
+    return base64url_decode(text, &ret->behind) < 0 || !identity_user_valid(bytes_span(&ret->behind)) ? -1
+                                                                                                      : 0;
 }
 
 static int read_paging(struct call *c, bool seen, uint64_t limit, struct page *ret)
 {
     ret->limit = limit;
     if (read_cursor(c, seen, ret) < 0) {
-        refuse(c, 400, "Invalid cursor");
+        call_refuse(c, 400, "Invalid cursor");
         return -1;
     }
     if (read_number(c, "limit", UINT64_MAX, &ret->limit) < 0 || ret->limit == 0) {
-        refuse(c, 400, "Invalid limit");
+        call_refuse(c, 400, "Invalid limit");
         return -1;
     }
     if (ret->limit > LIMIT_MAX)
@@ -143,7 +145,7 @@ static void put_online_user(struct span user, const struct status *status, bool 
 static void answer_online(struct call *c, const struct redisReply *const *replies)
 {
     const struct page *p = c->work;
-    struct bytes *out = answer_json(c);
+    struct bytes *out = call_answer_json(c);
     bool first = true;
     bytes_append_text(out, "{\"success\":true,\"users\":[");
     for (size_t i = 0; i < p->count; i++) {
@@ -159,7 +161,7 @@ static void answer_online(struct call *c, const struct redisReply *const *replie
 static void answer_group(struct call *c, const struct redisReply *const *replies)
 {
     const struct page *p = c->work;
-    struct bytes *out = answer_json(c);
+    struct bytes *out = call_answer_json(c);
     bool first = true;
     bytes_append_text(out, "{\"success\":true,\"group\":");
     bytes_append_json(out, c->id);
@@ -177,7 +179,7 @@ static void answer_group(struct call *c, const struct redisReply *const *replies
 static void answer_count(struct call *c, const struct redisReply *const *replies)
 {
     const struct page *p = c->work;
-    struct bytes *out = answer_json(c);
+    struct bytes *out = call_answer_json(c);
     bytes_append_text(out, "{\"success\":true,\"online\":");
     bytes_append_i64(out, p->total);
     put_timestamp(c, out);
@@ -187,7 +189,7 @@ static void ask_known(struct call *c, const struct page *p, call_replies *then)
 {
     if (p->count > 0)
         store_status(&c->server->store, p->at, p->count, &c->question.commands);
-    ask(c, p->count > 0 ? 1 + p->count : 0, then);
+    call_ask(c, p->count > 0 ? 1 + p->count : 0, then);
 }
 
 /* ZSCAN and ZCARD, or SSCAN and SCARD. */
@@ -206,7 +208,7 @@ static void ask_page(struct call *c, const char *scan, const char *total, struct
     resp_begin(out, 2);
     resp_text(out, total);
     resp_arg(out, key);
-    ask(c, 2, then);
+    call_ask(c, 2, then);
 }
 
 /* `step`: of the items of a scan so many belong to a user. Copies what the page goes on to need. */
@@ -225,7 +227,7 @@ static void take_found(struct page *p, const struct redisReply *const *replies, 
     p->users = mem_array(count + 1, sizeof(*p->users));
     for (size_t i = 0; i < count; i += step) {
         struct span user = reply_text(reply_at(items, i));
-        if (!user_id_valid(user))
+        if (!identity_user_valid(user))
             continue;
         p->users[p->count++] = (struct span){p->text.data + p->text.len, user.len};
         bytes_append_span(&p->text, user);
@@ -236,7 +238,7 @@ static void take_found(struct page *p, const struct redisReply *const *replies, 
 static void on_online_found(struct call *c, const struct redisReply *const *replies)
 {
     if (reply_is_error(replies[0])) {
-        refuse_for_now(c, "Redis can't answer: the index of who is online is no sorted set");
+        call_refuse_for_now(c, "Redis can't answer: the index of who is online is no sorted set");
         return;
     }
     take_found(c->work, replies, 2);
@@ -257,7 +259,7 @@ static void take_seen(struct call *c, struct seen *seen)
     p->seen = seen;
     p->total = (int64_t)seen->count;
     if (p->limit == 0) {
-        ask(c, 0, answer_count);
+        call_ask(c, 0, answer_count);
         return;
     }
     size_t first = behind.len ? seen_behind(seen, behind) : 0, left = seen->count - first;
@@ -274,10 +276,10 @@ static void on_walked(void *arg, struct seen *seen, const char *failure)
 {
     struct call *c = arg;
     if (failure)
-        refuse_for_now(c, failure);
+        call_refuse_for_now(c, failure);
     else
         take_seen(c, seen);
-    call_went_on(c);
+    call_resume(c);
 }
 
 static void on_self_known(struct call *c, const struct redisReply *const *replies)
@@ -296,7 +298,7 @@ static void on_trusted(struct call *c, const struct redisReply *const *replies)
     if (seen)
         take_seen(c, seen);
     else if (walker_wait(walker, &c->waiting, c->scope, on_walked, c) < 0)
-        refuse_for_now(c, "Too many requests wait for lists by groups");
+        call_refuse_for_now(c, "Too many requests wait for lists by groups");
 }
 
 /* Whom a bounded token sees, of those who are online: himself, when it has no groups. */
@@ -305,11 +307,11 @@ static void see(struct call *c)
     const struct token *token = &c->scope->token;
     struct span self = {token->user, token->user_len};
     if (token->group_count > 0) {
-        ask(c, 0, on_trusted);
+        call_ask(c, 0, on_trusted);
         return;
     }
     store_status(&c->server->store, &self, 1, &c->question.commands);
-    ask(c, 2, on_self_known);
+    call_ask(c, 2, on_self_known);
 }
 
 void online_answer(struct call *c)
@@ -334,7 +336,7 @@ void group_answer(struct call *c)
     if (scope_has(c->scope, c->id))
         ask_page(c, "SSCAN", "SCARD", bytes_span(&set), on_members_found);
     else
-        ask(c, 0, answer_group);
+        call_ask(c, 0, answer_group);
 }
 
 static void on_counted(struct call *c, const struct redisReply *const *replies)
@@ -355,5 +357,5 @@ void count_answer(struct call *c)
     resp_begin(&c->question.commands, 2);
     resp_text(&c->question.commands, "ZCARD");
     resp_arg(&c->question.commands, bytes_span(&due));
-    ask(c, 1, on_counted);
+    call_ask(c, 1, on_counted);
 }

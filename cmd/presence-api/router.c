@@ -9,14 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct route_row {
-    const char *path; /* with a '/' at the end: an id follows */
-    enum route id;
-    enum http_method method;
-    enum reach reach;
-    void (*answer)(struct call *c);
-};
-
 static const struct route_row routes[] = {
 #define ROUTE_ROW(id, path, method, reach, handler) {path, ROUTE_##id, method, reach, handler},
 #include "routes.def"
@@ -62,11 +54,11 @@ static void check_body(struct call *c)
 {
     const struct http_request *r = c->request;
     if (!is_json(r->content_type))
-        refuse(c, 415, "Content-Type must be application/json");
+        call_refuse(c, 415, "Content-Type must be application/json");
     else if (r->content_encoding.len > 0 && !span_equal_nocase(r->content_encoding, SPAN("identity")))
-        refuse(c, 415, "Content-Encoding is not supported");
+        call_refuse(c, 415, "Content-Encoding is not supported");
     else if (r->too_large)
-        refuse(c, 413, "Body too large");
+        call_refuse(c, 413, "Body too large");
 }
 
 /* All that can be judged without the body. */
@@ -81,24 +73,15 @@ static void judge(struct call *c, const struct route_row *route)
         c->answer->status = 204;
         http_answer_header(c->answer, "Allow", allowed_methods(route));
     } else if (!method_fits(route, r->method)) {
-        refuse(c, 405, "Method not allowed");
+        call_refuse(c, 405, "Method not allowed");
         http_answer_header(c->answer, "Allow", allowed_methods(route));
     } else if (route->reach == REACH_NOBODY || access_check(c, route->reach) < 0) {
         return;
     } else if (!c->server->config.policy.enabled) {
-        refuse_for_now(c, "Presence is switched off (PRESENCE_ENABLED=false)");
+        call_refuse_for_now(c, "Presence is switched off (PRESENCE_ENABLED=false)");
     } else if (route->method == HTTP_POST) {
         check_body(c);
     }
-}
-
-/* If it is answered. */
-static void count(const struct call *c)
-{
-    if (!c->answer->status)
-        return;
-    counters_answered(c->route ? c->route->id : ROUTE_NONE, c->answer->status, clock_mono_us() - c->begun_us);
-    log_debug("answered", LOG_S("path", c->request->path), LOG_N("status", c->answer->status));
 }
 
 static const struct scope everyone = {.bounded = false};
@@ -113,9 +96,9 @@ static void on_head(void *arg, struct http_request *request, struct http_answer 
     if (c->route)
         judge(c, c->route);
     else
-        refuse(c, 404, "No such path");
+        call_refuse(c, 404, "No such path");
     http_answer_header(answer, "X-Content-Type-Options", SPAN("nosniff"));
-    count(c);
+    call_count(c);
 }
 
 /* The id that follows the route's path, decoded; without one it is empty. */
@@ -124,8 +107,10 @@ static int read_id(struct call *c)
     size_t len = strlen(c->route->path);
     struct span rest = {c->request->path.data + len, c->request->path.len - len};
     bytes_reserve(&c->text, rest.len);
-    return percent_decode(rest, false, &c->text, &c->id) < 0 || (rest.len > 0 && !user_id_valid(c->id)) ? -1
-                                                                                                        : 0;
+    return gate_percent_decode(rest, false, &c->text, &c->id) < 0 ||
+                   (rest.len > 0 && !identity_user_valid(c->id))
+               ? -1
+               : 0;
 }
 
 static void on_whole(void *arg, struct http_request *request, struct http_answer *answer)
@@ -133,20 +118,13 @@ static void on_whole(void *arg, struct http_request *request, struct http_answer
     struct call *c = request->call;
     c->begun_us = clock_mono_us();
     if (request->too_large && c->route->method == HTTP_POST)
-        refuse(c, 413, "Body too large");
+        call_refuse(c, 413, "Body too large");
     else if (read_id(c) < 0)
-        refuse(c, 400, c->route->id == ROUTE_GROUP ? "Invalid group" : "Invalid userId");
+        call_refuse(c, 400, c->route->id == ROUTE_GROUP ? "Invalid group" : "Invalid userId");
     else if (c->route->reach != REACH_ALL ||
              access_check_user(c, c->route->id == ROUTE_USER ? c->id : SPAN_NONE) == 0)
         c->route->answer(c);
-    count(c);
-}
-
-void call_went_on(struct call *c)
-{
-    count(c);
-    if (c->answer->status)
-        http_answered(c->request);
+    call_count(c);
 }
 
 static void on_over(void *arg, struct http_request *request)
@@ -156,7 +134,7 @@ static void on_over(void *arg, struct http_request *request)
         return;
     if (c->work)
         c->work_finish(c->work);
-    waiting_finish(&c->waiting);
+    walk_waiting_finish(&c->waiting);
     bytes_finish(&c->question.commands);
     bytes_finish(&c->text);
     scope_finish(&c->held);

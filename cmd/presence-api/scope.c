@@ -99,7 +99,7 @@ bool scope_revoked(const struct scope *s, const struct redisReply *reply, int64_
     for (size_t i = 0; i < reply_count(reply); i++) {
         struct span value = reply_text(reply_at(reply, i));
         int64_t issued_s, until_ms;
-        if (value.len > 0 && revocation_value_read(value, &issued_s, &until_ms) == 0 && now_ms < until_ms &&
+        if (value.len > 0 && store_revocation_read(value, &issued_s, &until_ms) == 0 && now_ms < until_ms &&
             revocation_covers(issued_s, s->token.issued_s, now_ms))
             return true;
     }
@@ -111,10 +111,10 @@ static bool claims_one(const struct scope *s, struct span text)
     struct span groups[GROUPS_UNION_MAX];
     size_t count;
     bool found = false;
-    void *json = text.len ? groups_read(text, groups, &count) : NULL;
+    void *json = text.len ? control_groups_read(text, groups, &count) : NULL;
     for (size_t i = 0; json && i < count && !found; i++)
         found = scope_has(s, groups[i]);
-    groups_read_finish(json);
+    control_groups_finish(json);
     return found;
 }
 

@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* The whole of presence-api: what the parts share. One per process, on one loop; the parts are
  *   http.c     requests in, answers out                     connections.c  how long each may take
- *   router.c   which request is whose, and its reply.c      cors.c         what pages of other origins may
+ *   router.c   which request is whose                       cors.c         what pages of other origins may
  *   access.c   tokens, and who may ask without              scope.c        whom a token's holder may see
  *   status.c   the bulk question                            user.c         one user
  *   lists.c    who is online, how many, a group's members   health.c       health, readiness, metrics
- *   walk.c     whom a token with groups sees                page.c         the dashboard
- *   ask.c      a question to Redis, and whether its answer is the truth, through
+ *   walk.c     whom a token with groups sees, in seen.c     page.c         the dashboard
+ *   call.c     one request: its answer, and what it asks Redis, through
  *   questions.c the link that is asked, and view.c          what the registration hears each second
  *   node.c     the registration in presence:nodes           main.c         the process: start, keys, drain */
 #ifndef PRESENCE_API_SERVER_H
 #define PRESENCE_API_SERVER_H
 
+#include "call.h"
 #include "config.h"
-#include "http.h"
 #include "http/gate.h"
 #include "http/jwks_fetch.h"
 #include "http/proxy_reader.h"
-#include "questions.h"
-#include "scope.h"
 #include "store/node_registry.h"
 #include "store/redis_trial.h"
 #include "view.h"
-#include "walk.h"
 
 struct server {
     struct config config;
@@ -54,49 +51,8 @@ struct server {
     int64_t reap_ms;
 };
 
-/* How much of what the store knows an answer may tell. */
-enum reach {
-    REACH_NOBODY, /* nothing: asked by anybody */
-    REACH_KNOWN,  /* the status of users whose ids the asker knows: the guide's bulk question */
-    REACH_ALL,    /* lists, or more of a user */
-};
-
-struct call;
-typedef void call_replies(struct call *c, const struct redisReply *const *replies);
-
-/* One request on its way to its answer, from its head until it is over. A handler fills the answer; or it asks
- * Redis, or waits for a walk, and leaves the answer to the function that then goes on. */
-struct call {
-    struct server *server;
-    struct http_request *request;
-    struct http_answer *answer;
-    const struct route_row *route; /* NULL: no such path */
-    const struct scope *scope;
-    struct scope held; /* of a token; else all zero */
-    struct span id;    /* behind a path that ends with '/', decoded and valid, in `text` */
-    struct bytes text;
-    int64_t begun_us;
-    struct question question;
-    call_replies *then;
-    struct waiting waiting;
-    /* The handler's, between two answers of Redis. */
-    size_t scoped; /* commands that ask whom the token sees */
-    void *work;
-    void (*work_finish)(void *work);
-};
-
 /* router.c */
 extern const struct http_hooks router_hooks;
-/* Redis, or a walk, has gone on with a call: if it is answered now, the answer goes out. */
-void call_went_on(struct call *c);
-
-/* reply.c */
-/* Answers {"success":false,"error":"…"}. */
-void refuse(struct call *c, int status, const char *error);
-/* 503 with Retry-After. */
-void refuse_for_now(struct call *c, const char *error);
-/* 200 with application/json; returns the body to write. */
-struct bytes *answer_json(struct call *c);
 
 /* access.c */
 /* Whether who sent the request may ask for so much: 0, with call->scope; -1: the answer is there. */
@@ -118,13 +74,6 @@ void cors_add(struct call *c, struct span methods);
 /* Handlers of the routes. */
 #define ROUTE_ROW(id, path, method, reach, handler) void handler(struct call *c);
 #include "routes.def"
-
-/* ask.c */
-/* Asks Redis the `count` commands in c->question.commands and, with them, for its epoch. `then` gets the replies
- * (one or two more than commands) when they are to be believed. Else the answer is there: 503, since Redis is
- * out of reach, takes longer than PRESENCE_API_REDIS_TIMEOUT, or is not to be believed yet; or 401, since the
- * token was revoked. With no command: for answers that Redis is not needed for otherwise. */
-void ask(struct call *c, size_t count, call_replies *then);
 
 /* health.c: the gate's paths, while the server drains. */
 int health_serve(void *arg, struct span path, bool near, struct bytes *body, const char **content_type);

@@ -27,10 +27,10 @@ static void answer_users(struct call *c, const struct redisReply *const *replies
     const struct status_work *w = c->work;
     const struct redisReply *const *store = replies + c->scoped;
     if (w->request.count > 0 && !reply_is_array(store[0])) {
-        refuse_for_now(c, "Redis can't answer: the index of who is online is no sorted set");
+        call_refuse_for_now(c, "Redis can't answer: the index of who is online is no sorted set");
         return;
     }
-    struct bytes *out = answer_json(c);
+    struct bytes *out = call_answer_json(c);
     bytes_reserve(out, 64 + w->request.count * 128);
     status_write_begin(out);
     for (size_t i = 0; i < w->request.count; i++) {
@@ -51,7 +51,7 @@ void status_answer(struct call *c)
     struct status_request r;
     char error[STATUS_ERROR_SIZE];
     if (status_request_read(bytes_span(&c->request->body), &r, error) < 0) {
-        refuse(c, 400, error);
+        call_refuse(c, 400, error);
         return;
     }
     struct status_work *w = mem_alloc(sizeof(*w));
@@ -64,5 +64,5 @@ void status_answer(struct call *c)
     c->scoped = scope_ask(c->scope, &s->store, s->config.policy.group_key, w->users, r.count, commands);
     if (r.count > 0)
         store_status(&s->store, w->users, r.count, commands);
-    ask(c, r.count > 0 ? c->scoped + 1 + r.count : 0, answer_users);
+    call_ask(c, r.count > 0 ? c->scoped + 1 + r.count : 0, answer_users);
 }

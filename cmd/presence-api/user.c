@@ -69,7 +69,7 @@ static void put_refused(struct span text, struct bytes *out)
 {
     struct stored_refusal r;
     bytes_append_text(out, ",\"refused\":");
-    if (stored_refusal_read(text, &r) < 0) {
+    if (store_refusal_read(text, &r) < 0) {
         bytes_append_text(out, "null");
         return;
     }
@@ -110,8 +110,8 @@ static void put_devices(const struct redisReply *sessions, struct bytes *out)
     bytes_append_text(out, ",\"devices\":[");
     for (size_t i = 0; i + 1 < reply_count(sessions); i += 2) {
         struct stored_session session;
-        if (stored_session_read(reply_text(reply_at(sessions, i)), reply_text(reply_at(sessions, i + 1)),
-                                &session) < 0)
+        if (store_session_read(reply_text(reply_at(sessions, i)), reply_text(reply_at(sessions, i + 1)),
+                               &session) < 0)
             continue;
         put_device(&session, first, out);
         first = false;
@@ -144,7 +144,7 @@ static void answer_user(struct call *c, const struct redisReply *const *replies)
 {
     bool seen = scope_sees(c->scope, replies, &c->id, 0);
     const struct redisReply *const *store = replies + c->scoped;
-    struct bytes *out = answer_json(c);
+    struct bytes *out = call_answer_json(c);
     bool online = seen && !reply_is_nil(store[2]) && !reply_is_error(store[2]);
     put_user(c->id, online, seen ? store[0] : NULL, out);
     if (scope_sees_details(c->scope, c->id))
@@ -160,5 +160,5 @@ void user_answer(struct call *c)
     struct bytes *commands = &c->question.commands;
     c->scoped = scope_ask(c->scope, &s->store, s->config.policy.group_key, &c->id, 1, commands);
     store_user(&s->store, c->id, commands);
-    ask(c, c->scoped + 3, answer_user);
+    call_ask(c, c->scoped + 3, answer_user);
 }

@@ -54,7 +54,7 @@ void view_hear(struct view *v, const struct node_answer *answer, const struct re
     v->time = *time;
     meet_epoch(v, answer->state.epoch, sent_ms, now_ms);
     node_registry_hear_peers(&v->recovery, answer, 0, now_ms);
-    v->report.expiryds = nodes_count_alive(answer->nodes, "presence-expiryd", answer->state.now_ms);
+    v->report.expiryds = store_nodes_count_alive(answer->nodes, "presence-expiryd", answer->state.now_ms);
     v->report.heard = true;
     v->unsure = false;
     v->report.online = answer->state.online;
@@ -84,12 +84,12 @@ int64_t view_redis_ms(struct view *v, int64_t now_ms)
 void view_saw_issuer(struct view *v, int64_t issued_s, int64_t now_ms)
 {
     if (v->time.known)
-        issuer_lead_see(&v->issuer_lead, issued_s, redis_time_at(&v->time, now_ms));
+        revocation_issuer_lead_see(&v->issuer_lead, issued_s, redis_time_at(&v->time, now_ms));
 }
 
 int64_t view_ahead_s(struct view *v, int64_t now_ms)
 {
-    return issuer_lead_s(&v->issuer_lead, redis_time_at(&v->time, now_ms));
+    return revocation_issuer_lead_s(&v->issuer_lead, redis_time_at(&v->time, now_ms));
 }
 
 void view_read(struct view *v, int64_t now_ms, struct view_report *ret)

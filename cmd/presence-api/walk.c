@@ -14,15 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE      500   /* users, or members of a set, that one question is about */
-#define STEPS      5000  /* users that are collected, sorted or given out in one turn of the loop */
-#define HAND_US    2000  /* in which a turn tells those who wait */
-#define TEXTS      65536 /* different claims that are remembered */
-#define ONE(i)     ((uint64_t)1 << (i))
-#define UNREACHED  "Redis can't be reached"
-#define KEPT_MAX   32 /* lists, and */
-#define KEPT_USERS 2000000
-#define KEPT_MS    10000 /* as long as servers keep a group's members before they read them again */
+#define SLICE     500   /* users, or members of a set, that one question is about */
+#define STEPS     5000  /* users that are collected, sorted or given out in one turn of the loop */
+#define HAND_US   2000  /* in which a turn tells those who wait */
+#define TEXTS     65536 /* different claims that are remembered */
+#define ONE(i)    ((uint64_t)1 << (i))
+#define UNREACHED "Redis can't be reached"
 
 /* An id or a text, and the views that it concerns, one bit each. */
 struct mark {
@@ -41,14 +38,6 @@ struct view_of_token {
     char *text; /* where its next id goes */
 };
 
-/* What a token saw, for its next pages. */
-struct kept {
-    struct list link;
-    struct bytes key;
-    struct seen *seen;
-    int64_t made_ms;
-};
-
 enum phase_of_walk { RESTING, SCANNING, READING_SETS, COLLECTING, SORTING, GIVING, HANDING_OUT };
 
 struct walker {
@@ -60,8 +49,7 @@ struct walker {
     bool rests;
     struct list waiting; /* for the next walk */
     size_t waiting_count;
-    struct list kept; /* the oldest first */
-    size_t kept_count, kept_users;
+    struct seen_lists kept;
 
     /* The present walk. */
     enum phase_of_walk phase;
@@ -87,106 +75,6 @@ struct walker {
     size_t sorted_count, width, begin, left, right, put;
     size_t at; /* in the map, or of those sorted */
 };
-
-static int compare(struct span a, struct span b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len ? memcmp(a.data, b.data, len) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static struct seen *seen_alloc(size_t count, size_t bytes)
-{
-    struct seen *seen = mem_alloc(sizeof(*seen) + bytes);
-    *seen = (struct seen){.refs = 1, .users = mem_array(count + 1, sizeof(struct span))};
-    return seen;
-}
-
-/* Behind those that are there; returns where the next id goes. */
-static char *seen_append(struct seen *seen, char *text, struct span user)
-{
-    memcpy(text, user.data, user.len);
-    seen->users[seen->count++] = (struct span){text, user.len};
-    return text + user.len;
-}
-
-struct seen *seen_create(struct span user, bool online)
-{
-    struct seen *seen = seen_alloc(1, user.len);
-    if (online)
-        seen_append(seen, seen->text, user);
-    return seen;
-}
-
-static struct seen *seen_hold(struct seen *seen)
-{
-    seen->refs++;
-    return seen;
-}
-
-void seen_release(struct seen *seen)
-{
-    if (!seen || --seen->refs > 0)
-        return;
-    free(seen->users);
-    free(seen);
-}
-
-size_t seen_behind(const struct seen *seen, struct span user)
-{
-    size_t low = 0, high = seen->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare(seen->users[middle], user) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static void kept_drop(struct walker *w, struct kept *kept)
-{
-    list_remove(&kept->link);
-    w->kept_count--;
-    w->kept_users -= kept->seen->count;
-    seen_release(kept->seen);
-    bytes_finish(&kept->key);
-    free(kept);
-}
-
-static struct kept *kept_find(struct walker *w, struct span key)
-{
-    for (struct list *at = w->kept.next; at != &w->kept; at = at->next) {
-        struct kept *kept = list_entry(at, struct kept, link);
-        if (span_equal(bytes_span(&kept->key), key))
-            return kept;
-    }
-    return NULL;
-}
-
-static void keep(struct walker *w, struct span key, struct seen *seen, int64_t now_ms)
-{
-    struct kept *old = kept_find(w, key), *kept = mem_zalloc(sizeof(*kept));
-    if (old)
-        kept_drop(w, old);
-    bytes_append_span(&kept->key, key);
-    kept->seen = seen_hold(seen);
-    kept->made_ms = now_ms;
-    list_append(&w->kept, &kept->link);
-    w->kept_count++;
-    w->kept_users += seen->count;
-}
-
-static void drop_old(struct walker *w, int64_t now_ms)
-{
-    while (!list_empty(&w->kept)) {
-        struct kept *oldest = list_entry(w->kept.next, struct kept, link);
-        if (w->kept_count <= KEPT_MAX && w->kept_users <= KEPT_USERS && now_ms - oldest->made_ms < KEPT_MS)
-            return;
-        kept_drop(w, oldest);
-    }
-}
 
 static struct span mark_key(const void *object)
 {
@@ -234,12 +122,12 @@ static uint64_t views_of_claim(struct walker *w, struct span text)
     const struct mark *known = map_get(&w->claims, text);
     if (known)
         return known->views;
-    void *json = groups_read(text, groups, &count);
+    void *json = control_groups_read(text, groups, &count);
     for (size_t i = 0; i < count; i++) {
         const struct mark *group = map_get(&w->groups, groups[i]);
         views |= group ? group->views : 0;
     }
-    groups_read_finish(json);
+    control_groups_finish(json);
     if (w->claims.count < TEXTS)
         mark(w, &w->claims, text, &fresh)->views = views;
     return views;
@@ -393,7 +281,7 @@ static void on_slice(void *arg, const struct redisReply *const *replies)
     for (size_t i = 0; i < reply_count(items); i += 2) {
         struct span user = reply_text(reply_at(items, i));
         bool fresh = false;
-        struct mark *m = user_id_valid(user) ? mark(w, &w->online, user, &fresh) : NULL;
+        struct mark *m = identity_user_valid(user) ? mark(w, &w->online, user, &fresh) : NULL;
         if (fresh)
             w->fresh[w->fresh_count++] = m;
     }
@@ -451,8 +339,9 @@ static void sort(struct walker *w)
 {
     for (size_t n = 0; n < STEPS && w->width < w->sorted_count; n++) {
         size_t middle = bounded(w, w->begin + w->width), end = bounded(w, w->begin + 2 * w->width);
-        bool takes_right = w->right < end && (w->left == middle || compare(mark_key(w->from[w->right]),
-                                                                           mark_key(w->from[w->left])) < 0);
+        bool takes_right =
+            w->right < end &&
+            (w->left == middle || span_compare(mark_key(w->from[w->right]), mark_key(w->from[w->left])) < 0);
         w->to[w->put++] = w->from[takes_right ? w->right++ : w->left++];
         if (w->put < end)
             continue;
@@ -493,8 +382,7 @@ static void give(struct walker *w)
         return;
     for (size_t i = 0; i < w->count; i++)
         if (w->views[i].seen)
-            keep(w, w->views[i].key, w->views[i].seen, clock_mono_ms());
-    drop_old(w, clock_mono_ms());
+            seen_keep(&w->kept, w->views[i].key, w->views[i].seen, clock_mono_ms());
     w->phase = HANDING_OUT;
 }
 
@@ -619,7 +507,7 @@ struct walker *walker_create(struct loop *loop, struct questions *questions, con
     w->rest = loop_timer_create(loop, on_rested, w);
     list_init(&w->waiting);
     list_init(&w->round);
-    list_init(&w->kept);
+    seen_lists_init(&w->kept);
     return w;
 }
 
@@ -633,8 +521,7 @@ void walker_destroy(struct walker *w)
         tell(w, list_entry(w->waiting.next, struct waiting, link), NULL, w->failure);
     if (w->phase != RESTING)
         walk_finish(w);
-    while (!list_empty(&w->kept))
-        kept_drop(w, list_entry(w->kept.next, struct kept, link));
+    seen_lists_finish(&w->kept);
     loop_task_destroy(w->task);
     loop_timer_destroy(w->rest);
     free(w);
@@ -652,9 +539,7 @@ struct seen *walker_recall(struct walker *w, const struct scope *scope)
 {
     bytes_auto key = BYTES_INIT;
     write_key(scope, &key);
-    drop_old(w, clock_mono_ms());
-    struct kept *kept = kept_find(w, bytes_span(&key));
-    return kept ? seen_hold(kept->seen) : NULL;
+    return seen_recall(&w->kept, bytes_span(&key), clock_mono_ms());
 }
 
 int walker_wait(struct walker *w, struct waiting *waiting, const struct scope *scope,
@@ -673,7 +558,7 @@ int walker_wait(struct walker *w, struct waiting *waiting, const struct scope *s
     return 0;
 }
 
-void waiting_finish(struct waiting *w)
+void walk_waiting_finish(struct waiting *w)
 {
     bytes_finish(&w->key);
 }

@@ -10,26 +10,12 @@
 
 #include "questions.h"
 #include "scope.h"
+#include "seen.h"
 
 #define WALK_VIEWS_MAX   64
 #define WALK_MEMBERS_MAX 1000000 /* members of the sets of one token's groups that are read */
 #define WALK_MS          5000    /* in all */
 #define WAITING_MAX      256     /* who wait */
-
-/* Whom a token sees, of those who are online: sorted, each once. */
-struct seen {
-    unsigned refs;
-    size_t count;
-    struct span *users;
-    char text[];
-};
-
-/* Of one user, or of nobody. */
-struct seen *seen_create(struct span user, bool online);
-/* NULL is fine. */
-void seen_release(struct seen *seen);
-/* The index of the first user behind this one, who need not be there. */
-size_t seen_behind(const struct seen *seen, struct span user);
 
 /* Who waits for a walk; the asker's, zeroed before its first use. */
 struct waiting {
@@ -42,7 +28,7 @@ struct waiting {
 };
 
 /* Not while it waits. */
-void waiting_finish(struct waiting *w);
+void walk_waiting_finish(struct waiting *w);
 
 struct walker;
 /* All outlive it. */

@@ -19,7 +19,7 @@ static int wrong_id(struct ctl *c, const char *what, struct span id)
 int argument_user(struct ctl *c, const char *text, struct span *ret)
 {
     *ret = span_of(text);
-    return user_id_valid(*ret) ? 0 : wrong_id(c, "user id", *ret);
+    return identity_user_valid(*ret) ? 0 : wrong_id(c, "user id", *ret);
 }
 
 int argument_status(struct ctl *c, const char *text, bool *ret_online)
@@ -32,7 +32,7 @@ int argument_status(struct ctl *c, const char *text, bool *ret_online)
 
 int argument_device(struct ctl *c, struct span id)
 {
-    if (!device_id_valid(id))
+    if (!identity_device_valid(id))
         return ctl_fail(c, EXIT_USAGE, "--device: 1-128 bytes of UTF-8 without control characters");
     return 0;
 }
@@ -43,7 +43,7 @@ int argument_ids(struct ctl *c, const char *what, const char *list, struct span 
     size_t count = 0;
     while (rest.len) {
         struct span id = span_split(&rest, ',');
-        if (!user_id_valid(id)) {
+        if (!identity_user_valid(id)) {
             free(ids);
             return wrong_id(c, what, id);
         }

@@ -71,7 +71,7 @@ static int check_clocks(struct doctor *d)
 /* Whose TTL is another than the longest: each server judges by its own, and the sweep by what they wrote. */
 static void check_ttls(struct doctor *d)
 {
-    int64_t longest_ms = nodes_longest_ttl(d->nodes.reply, 0), own_ms = d->c->config.policy.ttl_ms;
+    int64_t longest_ms = store_nodes_longest_ttl(d->nodes.reply, 0), own_ms = d->c->config.policy.ttl_ms;
     bytes_auto longest = BYTES_INIT, own = BYTES_INIT;
     size_t faults = d->faults;
 

@@ -27,7 +27,7 @@ void doctor_report(struct doctor *d, enum verdict verdict, const char *check, co
                   SHOW_TEXT("verdict", span_of(shown[verdict].name)), SHOW_TEXT("text", span_of(text)),
                   SHOW_OPTIONAL("fix", span_of(fix)), SHOW_OPTIONAL("mend", span_of(fix)));
     } else {
-        color_append(&out, d->c->color, shown[verdict].color, span_of(shown[verdict].name));
+        show_color_append(&out, d->c->color, shown[verdict].color, span_of(shown[verdict].name));
         bytes_append_text(&out, shown[verdict].padding);
         printable_append(&out, span_of(text));
         bytes_append_text(&out, fix ? "\n       mend: " : "");

@@ -49,7 +49,7 @@ struct survey {
 
 static void add_user(struct survey *s, struct span user)
 {
-    if (s->count > USERS_MAX || !user_id_valid(user) || idset_has(&s->users, user))
+    if (s->count > USERS_MAX || !identity_user_valid(user) || idset_has(&s->users, user))
         return;
     /* The one beyond the bound only tells that there are more. */
     if (s->count++ < USERS_MAX)
@@ -223,9 +223,9 @@ static int check_log(struct doctor *d)
 
 static const char *refusal_fix(const struct explanation_refusal *r)
 {
-    if (r && span_equal(r->reason, span_of(refusal_reason_name(REFUSAL_LATE))))
+    if (r && span_equal(r->reason, span_of(session_op_refusal_name(REFUSAL_LATE))))
         return "look at the clocks of the servers and of Redis, and at redis-cli --latency";
-    if (r && span_equal(r->reason, span_of(refusal_reason_name(REFUSAL_FOREIGN))))
+    if (r && span_equal(r->reason, span_of(session_op_refusal_name(REFUSAL_FOREIGN))))
         return "find the program that writes keys of other types under presence's names";
     return "have the client send the token's uid as fromId, byte for byte: upper and lower case differ";
 }

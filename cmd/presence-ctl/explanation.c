@@ -170,15 +170,15 @@ void explanation_of_refusal(struct span user, const struct explanation_refusal *
 {
     bytes_append_i64(out, r->count);
     bytes_append_text(out, r->count == 1 ? " heartbeat refused: " : " heartbeats refused: ");
-    if (span_equal(r->reason, span_of(refusal_reason_name(REFUSAL_FROM)))) {
+    if (span_equal(r->reason, span_of(session_op_refusal_name(REFUSAL_FROM)))) {
         bytes_append_text(out, "fromId is not the token's user (token \"");
         printable_append(out, user);
         bytes_append_text(out, "\", heartbeat \"");
         printable_append(out, r->from);
         bytes_append_text(out, "\")");
-    } else if (span_equal(r->reason, span_of(refusal_reason_name(REFUSAL_LATE)))) {
+    } else if (span_equal(r->reason, span_of(session_op_refusal_name(REFUSAL_LATE)))) {
         bytes_append_text(out, "they reached Redis later than a TTL after they were sent");
-    } else if (span_equal(r->reason, span_of(refusal_reason_name(REFUSAL_FOREIGN)))) {
+    } else if (span_equal(r->reason, span_of(session_op_refusal_name(REFUSAL_FOREIGN)))) {
         bytes_append_text(out, "presence's keys of this user hold other types");
     } else {
         bytes_append_text(out, "the recorded reason is \"");

@@ -25,7 +25,7 @@ struct explanation_session {
 /* Heartbeats of one connection that came and did not count. */
 struct explanation_refusal {
     int64_t count, at_ms; /* when the last came */
-    struct span reason;   /* refusal_reason_name, of the last */
+    struct span reason;   /* session_op_refusal_name, of the last */
     struct span session;  /* "node/connection" */
     struct span from;     /* the fromId of the last */
 };

@@ -79,12 +79,12 @@ static int load_claimants(struct filter *f)
             return ctl_refused(f->c, reply);
         for (size_t i = 0; i < answer.count; i++) {
             struct span groups[GROUPS_UNION_MAX];
-            struct load_user u;
+            struct store_load_user u;
             size_t count;
-            load_user(&answer, i, &u);
-            void *owner = groups_read(u.groups, groups, &count);
+            store_load_user(&answer, i, &u);
+            void *owner = control_groups_read(u.groups, groups, &count);
             note_claims(f, u.user, groups, count);
-            groups_read_finish(owner);
+            control_groups_finish(owner);
         }
     } while (strcmp(cursor, "0") != 0);
     return 0;

@@ -76,7 +76,7 @@ static void show_revoked(struct ctl *c, struct span name, const struct revoking 
         bytes_append_text(&out, "revoked for ");
         printable_duration(&out, r->until_ms - r->now_ms);
         bytes_append_text(&out, ": every token issued before ");
-        time_append(&out, (r->issued_s + 1) * 1000, r->now_ms);
+        show_time_append(&out, (r->issued_s + 1) * 1000, r->now_ms);
         bytes_append_text(&out, name.data[0] == 't'   ? " with this id\n"
                                 : name.data[0] == 'd' ? " of this user on this device\n"
                                                       : " of this user\n");
@@ -152,7 +152,7 @@ static int kick(struct ctl *c, char **args, size_t count)
     if (token.data) {
         if (!options->revoke || count > 0 || c->config.device)
             return ctl_fail(c, EXIT_USAGE, "--token-id goes with --revoke, and without USER and --device");
-        if (!token_id_valid(token))
+        if (!identity_token_valid(token))
             return ctl_fail(c, EXIT_USAGE, "--token-id: 1-%d bytes of UTF-8 without control characters",
                             TOKEN_ID_MAX);
         revocation_name_token(token, &name);

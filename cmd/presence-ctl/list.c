@@ -29,7 +29,7 @@ static struct span key_of(const void *object)
     return ((const struct listed *)object)->user;
 }
 
-static struct listed *listed_create(const struct load_user *u, const struct status_answer *live)
+static struct listed *listed_create(const struct store_load_user *u, const struct status_answer *live)
 {
     const struct span texts[] = {u->user, live->device, u->groups};
     struct listed *l = mem_alloc(sizeof(*l) + u->user.len + live->device.len + u->groups.len);
@@ -51,14 +51,14 @@ static void show_json(const struct listed *l, struct bytes *out)
     bytes_auto claim = BYTES_INIT;
     size_t count;
     /* As meta holds it, a JSON array; empty when it is none. */
-    void *owner = groups_read(l->groups, groups, &count);
+    void *owner = control_groups_read(l->groups, groups, &count);
     bytes_append_char(&claim, '[');
     for (size_t i = 0; i < count; i++) {
         bytes_append_text(&claim, i ? "," : "");
         bytes_append_json(&claim, groups[i]);
     }
     bytes_append_char(&claim, ']');
-    groups_read_finish(owner);
+    control_groups_finish(owner);
     show_line(out, SHOW_TEXT("userId", l->user), SHOW_STATUS(true), SHOW_TIME("lastSeen", l->last_seen_ms),
               SHOW_TIME("lastHeartbeat", l->last_heartbeat_ms), SHOW_OPTIONAL("deviceId", l->device),
               SHOW_JSON("groups", &claim));
@@ -75,8 +75,8 @@ static int take_page(struct listing *l, const struct load_answer *page, struct r
 {
     for (size_t i = 0; i < page->count && !enough(l); i++) {
         struct status_answer live;
-        struct load_user u;
-        load_user(page, i, &u);
+        struct store_load_user u;
+        store_load_user(page, i, &u);
         if (store_read_status(replies[0], i, replies[1 + i], &live) < 0)
             return ctl_refused(l->c, replies[0]);
         if (!live.online || map_get(&l->users, u.user))
@@ -95,8 +95,8 @@ static int ask_live(struct listing *l, const struct load_answer *page, struct by
     struct span *users = mem_array(page->count, sizeof(*users));
     bytes_auto commands = BYTES_INIT;
     for (size_t i = 0; i < page->count; i++) {
-        struct load_user u;
-        load_user(page, i, &u);
+        struct store_load_user u;
+        store_load_user(page, i, &u);
         users[i] = u.user;
     }
     store_status(&l->c->store, users, page->count, &commands);
@@ -141,15 +141,15 @@ static void show_table(const struct listing *l, struct bytes *out)
     while ((sorted[count] = map_next(&l->users, &at)))
         count++;
     qsort(sorted, count, sizeof(*sorted), by_user);
-    table_init(&table, headings);
+    show_table_init(&table, headings);
     for (size_t i = 0; i < count; i++) {
-        table_cell(&table, COLOR_NONE, sorted[i]->user);
-        table_time(&table, sorted[i]->last_heartbeat_ms, l->now_ms);
-        table_cell(&table, COLOR_NONE, sorted[i]->device);
-        table_cell(&table, COLOR_FAINT, sorted[i]->groups);
+        show_table_cell(&table, COLOR_NONE, sorted[i]->user);
+        show_table_time(&table, sorted[i]->last_heartbeat_ms, l->now_ms);
+        show_table_cell(&table, COLOR_NONE, sorted[i]->device);
+        show_table_cell(&table, COLOR_FAINT, sorted[i]->groups);
     }
-    table_write(&table, l->c->color, out);
-    table_finish(&table);
+    show_table_write(&table, l->c->color, out);
+    show_table_finish(&table);
     free(sorted);
 }
 

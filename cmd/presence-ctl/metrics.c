@@ -85,19 +85,19 @@ static void show_table(struct ctl *c, const struct totals *t, double rate, struc
     } else {
         bytes_append_text(&latency, "no updates yet");
     }
-    table_init(&table, headings);
-    table_text(&table, COLOR_NONE, "presence.online.total");
-    table_text(&table, COLOR_NONE, "%lld", (long long)t->online);
-    table_text(&table, COLOR_NONE, "presence.heartbeat.received");
-    table_text(&table, COLOR_NONE, "%.3g per second (%.0f in all)", rate, t->heartbeats);
-    table_text(&table, COLOR_NONE, "presence.ttl.expired");
-    table_text(&table, COLOR_NONE, "%.0f", t->expired);
-    table_text(&table, COLOR_NONE, "presence.update.latency");
-    table_cell(&table, COLOR_NONE, bytes_span(&latency));
-    table_text(&table, COLOR_NONE, "presence.api.requests");
-    table_text(&table, COLOR_NONE, "%.0f", t->requests);
-    table_write(&table, c->color, out);
-    table_finish(&table);
+    show_table_init(&table, headings);
+    show_table_text(&table, COLOR_NONE, "presence.online.total");
+    show_table_text(&table, COLOR_NONE, "%lld", (long long)t->online);
+    show_table_text(&table, COLOR_NONE, "presence.heartbeat.received");
+    show_table_text(&table, COLOR_NONE, "%.3g per second (%.0f in all)", rate, t->heartbeats);
+    show_table_text(&table, COLOR_NONE, "presence.ttl.expired");
+    show_table_text(&table, COLOR_NONE, "%.0f", t->expired);
+    show_table_text(&table, COLOR_NONE, "presence.update.latency");
+    show_table_cell(&table, COLOR_NONE, bytes_span(&latency));
+    show_table_text(&table, COLOR_NONE, "presence.api.requests");
+    show_table_text(&table, COLOR_NONE, "%.0f", t->requests);
+    show_table_write(&table, c->color, out);
+    show_table_finish(&table);
 }
 
 /* What the numbers lack is a failure, though they are shown. */

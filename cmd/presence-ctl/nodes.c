@@ -13,14 +13,14 @@ int nodes_load(struct ctl *c, struct nodes *ret)
     code = ctl_ask(c, bytes_span(&command), &ret->reply, 1);
     ret->count = 0;
     for (size_t i = 0; code == 0 && i < reply_count(ret->reply) / 2 && ret->count < NODES_MAX; i++)
-        ret->count += node_read(ret->reply, i, &ret->items[ret->count]) == 0;
+        ret->count += store_node_read(ret->reply, i, &ret->items[ret->count]) == 0;
     return code;
 }
 
 void nodes_finish(struct nodes *n)
 {
     for (size_t i = 0; i < n->count; i++)
-        node_finish(&n->items[i]);
+        store_node_finish(&n->items[i]);
     reply_free(n->reply);
     n->reply = NULL;
     n->count = 0;

@@ -75,7 +75,7 @@ static int repair(struct ctl *c, char **args, size_t count)
     int code = nodes_load(c, &nodes);
     if (code != 0)
         return code;
-    config.ttl_ms = nodes_longest_ttl(nodes.reply, c->config.policy.ttl_ms);
+    config.ttl_ms = store_nodes_longest_ttl(nodes.reply, c->config.policy.ttl_ms);
     nodes_finish(&nodes);
     reconciler_init(&reconciler, &config, &c->store, &hooks, &pass);
     reconciler_connected(&reconciler, true, 0);

@@ -38,12 +38,12 @@ static void add_row(struct table *t, const struct stored_session *s, int64_t now
     else
         bytes_append_text(&owner,
                           span_equal(user_session_node(s), SPAN("ctl")) ? "presence-ctl" : "another writer");
-    table_cell(t, COLOR_NONE, s->name);
-    table_cell(t, COLOR_NONE, s->device);
-    table_time(t, s->opened_ms, now_ms);
-    table_time(t, s->beat_ms, now_ms);
-    table_cell(t, passed ? COLOR_WARN : COLOR_NONE, bytes_span(&deadline));
-    table_cell(t, COLOR_FAINT, bytes_span(&owner));
+    show_table_cell(t, COLOR_NONE, s->name);
+    show_table_cell(t, COLOR_NONE, s->device);
+    show_table_time(t, s->opened_ms, now_ms);
+    show_table_time(t, s->beat_ms, now_ms);
+    show_table_cell(t, passed ? COLOR_WARN : COLOR_NONE, bytes_span(&deadline));
+    show_table_cell(t, COLOR_FAINT, bytes_span(&owner));
 }
 
 static int show_table(struct ctl *c, const struct user *u, struct bytes *out)
@@ -55,11 +55,11 @@ static int show_table(struct ctl *c, const struct user *u, struct bytes *out)
     int code = nodes_load(c, &nodes);
     if (code != 0)
         return code;
-    table_init(&table, headings);
+    show_table_init(&table, headings);
     for (size_t i = 0; i < u->session_count; i++)
         add_row(&table, &u->sessions[i], u->now_ms, &nodes);
-    table_write(&table, c->color, out);
-    table_finish(&table);
+    show_table_write(&table, c->color, out);
+    show_table_finish(&table);
     nodes_finish(&nodes);
     return 0;
 }

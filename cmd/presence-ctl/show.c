@@ -16,7 +16,7 @@ static const char *const codes[] = {
     [COLOR_WARN] = "\033[33m", [COLOR_FAINT] = "\033[2m", [COLOR_BOLD] = "\033[1m",
 };
 
-void color_append(struct bytes *out, bool colors, enum color color, struct span text)
+void show_color_append(struct bytes *out, bool colors, enum color color, struct span text)
 {
     bool on = colors && color != COLOR_NONE;
     bytes_append_text(out, on ? codes[color] : "");
@@ -24,16 +24,16 @@ void color_append(struct bytes *out, bool colors, enum color color, struct span 
     bytes_append_text(out, on ? "\033[0m" : "");
 }
 
-void table_init(struct table *t, const char *const *headings)
+void show_table_init(struct table *t, const char *const *headings)
 {
     *t = (struct table){0};
     while (headings[t->columns] && t->columns < TABLE_COLUMNS_MAX)
         t->columns++;
     for (size_t i = 0; i < t->columns; i++)
-        table_cell(t, COLOR_BOLD, span_of(headings[i]));
+        show_table_cell(t, COLOR_BOLD, span_of(headings[i]));
 }
 
-void table_finish(struct table *t)
+void show_table_finish(struct table *t)
 {
     for (size_t i = 0; i < t->count; i++)
         free(t->cells[i].text);
@@ -41,7 +41,7 @@ void table_finish(struct table *t)
     *t = (struct table){0};
 }
 
-void table_cell(struct table *t, enum color color, struct span untrusted)
+void show_table_cell(struct table *t, enum color color, struct span untrusted)
 {
     bytes_auto text = BYTES_INIT;
     if (t->count == t->capacity) {
@@ -51,39 +51,39 @@ void table_cell(struct table *t, enum color color, struct span untrusted)
     printable_append(&text, untrusted);
     if (text.len == 0)
         bytes_append_char(&text, '-');
-    t->cells[t->count++] = (struct table_cell){mem_strndup(text.data, text.len), color};
+    t->cells[t->count++] = (struct show_table_cell){mem_strndup(text.data, text.len), color};
 }
 
-void table_text(struct table *t, enum color color, const char *format, ...)
+void show_table_text(struct table *t, enum color color, const char *format, ...)
 {
     char text[512];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    table_cell(t, color, span_of(text));
+    show_table_cell(t, color, span_of(text));
 }
 
-void table_status(struct table *t, bool online)
+void show_table_status(struct table *t, bool online)
 {
-    table_cell(t, online ? COLOR_GOOD : COLOR_FAINT, online ? SPAN("online") : SPAN("offline"));
+    show_table_cell(t, online ? COLOR_GOOD : COLOR_FAINT, online ? SPAN("online") : SPAN("offline"));
 }
 
-void table_time(struct table *t, int64_t ms, int64_t now_ms)
+void show_table_time(struct table *t, int64_t ms, int64_t now_ms)
 {
     bytes_auto text = BYTES_INIT;
     if (ms <= 0) {
-        table_cell(t, COLOR_FAINT, SPAN("never"));
+        show_table_cell(t, COLOR_FAINT, SPAN("never"));
         return;
     }
-    time_append(&text, ms, now_ms);
+    show_time_append(&text, ms, now_ms);
     bytes_append_text(&text, ms <= now_ms ? " (" : " (in ");
     printable_duration(&text, now_ms - ms);
     bytes_append_text(&text, ms <= now_ms ? " ago)" : ")");
-    table_cell(t, COLOR_NONE, bytes_span(&text));
+    show_table_cell(t, COLOR_NONE, bytes_span(&text));
 }
 
-void table_write(const struct table *t, bool colors, struct bytes *out)
+void show_table_write(const struct table *t, bool colors, struct bytes *out)
 {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
     for (size_t i = 0; i < t->count; i++) {
@@ -92,9 +92,9 @@ void table_write(const struct table *t, bool colors, struct bytes *out)
             widths[i % t->columns] = width;
     }
     for (size_t i = 0; i < t->count; i++) {
-        const struct table_cell *cell = &t->cells[i];
+        const struct show_table_cell *cell = &t->cells[i];
         size_t column = i % t->columns;
-        color_append(out, colors, cell->color, span_of(cell->text));
+        show_color_append(out, colors, cell->color, span_of(cell->text));
         if (column + 1 == t->columns) {
             bytes_append_char(out, '\n');
             continue;
@@ -104,7 +104,7 @@ void table_write(const struct table *t, bool colors, struct bytes *out)
     }
 }
 
-void time_append(struct bytes *out, int64_t ms, int64_t now_ms)
+void show_time_append(struct bytes *out, int64_t ms, int64_t now_ms)
 {
     time_t seconds = (time_t)(ms / 1000), now = (time_t)(now_ms / 1000);
     struct tm tm, today;

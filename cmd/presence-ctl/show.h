@@ -9,7 +9,7 @@ enum color { COLOR_NONE, COLOR_GOOD, COLOR_BAD, COLOR_WARN, COLOR_FAINT, COLOR_B
 
 #define TABLE_COLUMNS_MAX 8
 
-struct table_cell {
+struct show_table_cell {
     char *text; /* printable */
     enum color color;
 };
@@ -17,25 +17,25 @@ struct table_cell {
 /* Filled cell by cell, row by row; its owner finishes it. */
 struct table {
     size_t columns;
-    struct table_cell *cells;
+    struct show_table_cell *cells;
     size_t count, capacity;
 };
 
 /* With headings, up to NULL. */
-void table_init(struct table *t, const char *const *headings);
-void table_finish(struct table *t);
-void table_cell(struct table *t, enum color color, struct span untrusted);
-void table_text(struct table *t, enum color color, const char *format, ...)
+void show_table_init(struct table *t, const char *const *headings);
+void show_table_finish(struct table *t);
+void show_table_cell(struct table *t, enum color color, struct span untrusted);
+void show_table_text(struct table *t, enum color color, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void table_status(struct table *t, bool online);
+void show_table_status(struct table *t, bool online);
 /* "12:00:01 (3 s ago)", or "never" for 0. */
-void table_time(struct table *t, int64_t ms, int64_t now_ms);
+void show_table_time(struct table *t, int64_t ms, int64_t now_ms);
 /* Aligned, each row a line. */
-void table_write(const struct table *t, bool colors, struct bytes *out);
+void show_table_write(const struct table *t, bool colors, struct bytes *out);
 
 /* Local time: "12:00:01.123" on the day of now_ms, else "2026-01-30 12:00:01". */
-void time_append(struct bytes *out, int64_t ms, int64_t now_ms);
-void color_append(struct bytes *out, bool colors, enum color color, struct span text);
+void show_time_append(struct bytes *out, int64_t ms, int64_t now_ms);
+void show_color_append(struct bytes *out, bool colors, enum color color, struct span text);
 
 /* JSON: show_line(&out, SHOW_TEXT("userId", user), SHOW_STATUS(true)) appends an object of these fields and the end of a
  * line, show_object the object alone. */

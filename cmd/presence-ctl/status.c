@@ -23,10 +23,10 @@ static void show_user(struct ctl *c, struct span user, const struct status_answe
                   SHOW_OPTIONAL("deviceId", answer->device), SHOW_JSON("refused", &refused));
         return;
     }
-    table_cell(table, COLOR_NONE, user);
-    table_status(table, answer->online);
-    table_time(table, answer->last_heartbeat_ms, now_ms);
-    table_cell(table, COLOR_NONE, answer->device);
+    show_table_cell(table, COLOR_NONE, user);
+    show_table_status(table, answer->online);
+    show_table_time(table, answer->last_heartbeat_ms, now_ms);
+    show_table_cell(table, COLOR_NONE, answer->device);
     if (refusal) {
         printable_append(out, user);
         bytes_append_text(out, ": ");
@@ -43,7 +43,7 @@ static int show_users(struct ctl *c, const struct span *users, size_t count, str
     bytes_auto rows = BYTES_INIT, out = BYTES_INIT;
     struct table table;
     int code = EXIT_YES;
-    table_init(&table, headings);
+    show_table_init(&table, headings);
     for (size_t i = 0; i < count && code <= EXIT_NO; i++) {
         struct explanation_refusal refusal;
         struct status_answer answer;
@@ -57,8 +57,8 @@ static int show_users(struct ctl *c, const struct span *users, size_t count, str
         code = answer.online ? code : EXIT_NO;
     }
     if (code <= EXIT_NO && !c->config.json)
-        table_write(&table, c->color, &rows);
-    table_finish(&table);
+        show_table_write(&table, c->color, &rows);
+    show_table_finish(&table);
     show_out(&rows);
     if (code <= EXIT_NO || c->config.json)
         show_out(&out);

@@ -131,7 +131,7 @@ static int fill(struct stream *s, uint64_t rev)
             return code;
         more = reply_count(reply) == PAGE;
         for (size_t i = 0; i < reply_count(reply) && !s->ended; i++)
-            if (log_entry(reply, i, &logged, &text) == 0 && !report_logged(s, logged, text))
+            if (store_log_entry(reply, i, &logged, &text) == 0 && !report_logged(s, logged, text))
                 more = false;
         more = more && s->rev > before;
     }
@@ -156,7 +156,7 @@ static int enter_epoch(struct stream *s, const struct position *p)
         return 0;
     store_log(&s->c->store, 0, 1, &command);
     int code = ctl_ask_one(s->c, &command, &reply);
-    if (code == 0 && log_entry(reply, 0, &first, &text) == 0 && first > 0)
+    if (code == 0 && store_log_entry(reply, 0, &first, &text) == 0 && first > 0)
         s->rev = first - 1;
     return code;
 }

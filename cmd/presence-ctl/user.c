@@ -29,8 +29,8 @@ int user_load(struct ctl *c, struct span id, struct user *ret)
     u.sessions = mem_array(stored + 1, sizeof(*u.sessions));
     for (size_t i = 0; i < stored && u.session_count < USER_SESSIONS_MAX; i++)
         u.session_count +=
-            stored_session_read(reply_text(reply_at(pairs, 2 * i)), reply_text(reply_at(pairs, 2 * i + 1)),
-                                &u.sessions[u.session_count]) == 0;
+            store_session_read(reply_text(reply_at(pairs, 2 * i)), reply_text(reply_at(pairs, 2 * i + 1)),
+                               &u.sessions[u.session_count]) == 0;
     *ret = u;
     return 0;
 }
@@ -64,7 +64,7 @@ bool user_refusal_read(struct span value, int64_t last_seen_ms, int64_t now_ms,
                        struct explanation_refusal *ret)
 {
     struct stored_refusal stored;
-    if (stored_refusal_read(value, &stored) < 0)
+    if (store_refusal_read(value, &stored) < 0)
         return false;
     *ret =
         (struct explanation_refusal){stored.count, stored.at_ms, stored.reason, stored.session, stored.from};

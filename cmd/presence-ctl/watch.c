@@ -40,10 +40,10 @@ static void show_json(struct watch *w, const struct event *event)
 static void show_text(struct watch *w, const struct change *change)
 {
     int64_t now_ms = clock_wall_ms();
-    time_append(&w->out, change->timestamp_ms ? change->timestamp_ms : now_ms, now_ms);
+    show_time_append(&w->out, change->timestamp_ms ? change->timestamp_ms : now_ms, now_ms);
     bytes_append_char(&w->out, ' ');
-    color_append(&w->out, w->c->color, change->online ? COLOR_GOOD : COLOR_BAD,
-                 change->online ? SPAN("online ") : SPAN("offline"));
+    show_color_append(&w->out, w->c->color, change->online ? COLOR_GOOD : COLOR_BAD,
+                      change->online ? SPAN("online ") : SPAN("offline"));
     bytes_append_char(&w->out, ' ');
     printable_append(&w->out, change->user);
     if (change->rev == 0) {

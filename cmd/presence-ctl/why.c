@@ -95,7 +95,7 @@ static int read_page(struct why *w, struct span id, size_t limit, uint64_t *last
     if (code != 0)
         return code;
     for (size_t i = 0; i < reply_count(reply) && w->count <= limit; i++)
-        if (log_entry(reply, i, &rev, &text) == 0)
+        if (store_log_entry(reply, i, &rev, &text) == 0)
             read_entry(w, id, text);
     if (text.data) {
         w->reaches_ms = 0;
@@ -131,7 +131,7 @@ static void read_meta(struct why *w)
 static void append_time(void *arg, int64_t ms, struct bytes *out)
 {
     const struct why *w = arg;
-    time_append(out, ms, w->user.now_ms);
+    show_time_append(out, ms, w->user.now_ms);
 }
 
 static void append_node(void *arg, struct span name, struct bytes *out)
@@ -208,16 +208,16 @@ static void add_row(struct table *table, const struct explanation *e, size_t i)
 {
     const struct explanation_transition *t = &e->transitions[i];
     bytes_auto at = BYTES_INIT, lasted = BYTES_INIT, by = BYTES_INIT;
-    time_append(&at, t->at_ms, e->now_ms);
-    table_cell(table, COLOR_NONE, bytes_span(&at));
-    table_status(table, t->online);
+    show_time_append(&at, t->at_ms, e->now_ms);
+    show_table_cell(table, COLOR_NONE, bytes_span(&at));
+    show_table_status(table, t->online);
     printable_duration(&lasted, (i == 0 ? e->now_ms : e->transitions[i - 1].at_ms) - t->at_ms);
     bytes_append_text(&lasted, i == 0 ? " so far" : "");
-    table_cell(table, COLOR_NONE, bytes_span(&lasted));
-    table_cell(table, COLOR_NONE, t->reason);
-    table_cell(table, COLOR_NONE, t->device);
+    show_table_cell(table, COLOR_NONE, bytes_span(&lasted));
+    show_table_cell(table, COLOR_NONE, t->reason);
+    show_table_cell(table, COLOR_NONE, t->device);
     e->node(e->arg, t->node, &by);
-    table_cell(table, COLOR_FAINT, bytes_span(&by));
+    show_table_cell(table, COLOR_FAINT, bytes_span(&by));
 }
 
 static void show_text(const struct why *w, size_t shown, struct bytes *out)
@@ -235,11 +235,11 @@ static void show_text(const struct why *w, size_t shown, struct bytes *out)
     if (shown == 0)
         return;
     bytes_append_char(out, '\n');
-    table_init(&table, headings);
+    show_table_init(&table, headings);
     for (size_t i = shown; i > 0; i--)
         add_row(&table, e, i - 1);
-    table_write(&table, w->c->color, out);
-    table_finish(&table);
+    show_table_write(&table, w->c->color, out);
+    show_table_finish(&table);
     if (!w->from_meta)
         return;
     bytes_append_text(out, "Only the last transition is known, from presence:meta: the log ");
@@ -248,7 +248,7 @@ static void show_text(const struct why *w, size_t shown, struct bytes *out)
         return;
     }
     bytes_append_text(out, "reaches back to ");
-    time_append(out, w->reaches_ms, w->user.now_ms);
+    show_time_append(out, w->reaches_ms, w->user.now_ms);
     bytes_append_text(out, ".\n");
 }
 

@@ -33,7 +33,7 @@ static const struct setting_table tables[] = {
 
 static enum log_level log_level_of(const void *config)
 {
-    return log_config_level(&((const struct expiryd_config *)config)->log);
+    return daemon_log_level(&((const struct expiryd_config *)config)->log);
 }
 
 static void warn(const void *config, struct settings_report *report)
@@ -57,7 +57,7 @@ int expiryd_config_check(void *config, struct settings_error *error)
     struct expiryd_config *c = config;
     struct listen_set set;
     char text[400];
-    if (listen_check(c->listen, &set, text, sizeof(text)) < 0) {
+    if (listener_check(c->listen, &set, text, sizeof(text)) < 0) {
         snprintf(error->text, sizeof(error->text), "PRESENCE_EXPIRYD_LISTEN: %s", text);
         return -1;
     }

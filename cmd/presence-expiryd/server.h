@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The whole of presence-expiryd: what the parts share. The parts are
- *   redis.c   the sweeper, the reconciler and the registration on the links
+ *   server.c  the sweeper, the reconciler and the registration on the links, from the start to the end
  *   health.c  /healthz, /readyz, /metrics
- *   serving.c these together, from the start to the goodbye
  *   main.c    the process: listeners, signals */
 #ifndef PRESENCE_EXPIRYD_SERVER_H
 #define PRESENCE_EXPIRYD_SERVER_H
@@ -39,23 +38,15 @@ struct expiryd {
     int64_t online; /* as Redis last said; -1: not known */
 };
 
-void expiryd_redis_start(struct expiryd *s);
-void expiryd_redis_stop(struct expiryd *s);
+/* Whether Redis is connected and has what is needed. */
 bool expiryd_redis_up(const struct expiryd *s);
-/* Does what is due; returns when to be called again (monotonic ms). */
-int64_t expiryd_redis_tick(struct expiryd *s, int64_t now_ms);
-/* Out of presence:nodes; true once nothing is under way any more. */
-void expiryd_redis_leave(struct expiryd *s);
-bool expiryd_redis_quiet(const struct expiryd *s);
-/* serving.c, with config, node and loop set. */
+/* With config, node and loop set. */
 void expiryd_start(struct expiryd *s);
 #define EXPIRYD_LEAVE_MS 1000
 /* Says goodbye, and stops the loop when Redis has heard it, or after that time. */
 void expiryd_leave(struct expiryd *s);
 /* After loop_run has returned. */
 void expiryd_stop(struct expiryd *s);
-/* Has expiryd_redis_tick called when something has become due. */
-void expiryd_rearm(struct expiryd *s);
 
 int expiryd_health_serve(void *arg, struct span path, bool near, struct bytes *body,
                          const char **content_type);

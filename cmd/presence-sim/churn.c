@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "churn.h"
+#include "base/rng.h"
 
 /* Of an exponential distribution, cut at ten times the mean. */
 static int64_t exponential(struct rng *rng, int64_t mean_ms)

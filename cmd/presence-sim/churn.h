@@ -4,6 +4,7 @@
 #ifndef SIM_CHURN_H
 #define SIM_CHURN_H
 
+#include "base/rng.h"
 #include "phone.h"
 
 struct churn_rules {

@@ -2,6 +2,7 @@
 #include "dashboard.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 
 #include <stdlib.h>
 #include <string.h>

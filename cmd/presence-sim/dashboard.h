@@ -4,6 +4,7 @@
 #ifndef SIM_DASHBOARD_H
 #define SIM_DASHBOARD_H
 
+#include "base/rng.h"
 #include "client.h"
 #include "sim.h"
 

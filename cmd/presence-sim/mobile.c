@@ -97,7 +97,7 @@ static void print_faults(const struct sim *sim, struct bytes *out)
     for (int i = 0; i < FAULTS; i++)
         if (sim->counters.faults[i])
             bytes_printf(out, "%llu %s  ", (unsigned long long)sim->counters.faults[i],
-                         fault_name((enum fault)i));
+                         view_checker_fault_name((enum fault)i));
 }
 
 static void print_text(const struct mobile *m, struct bytes *out)
@@ -156,7 +156,7 @@ static void print_json(const struct mobile *m, struct bytes *out)
         (unsigned long long)watchers_snapshots(&m->watchers),
         (unsigned long long)watchers_changes(&m->watchers), (long long)m->settled_in_ms);
     for (int i = 0; i < FAULTS; i++)
-        bytes_printf(out, "%s\"%s\":%llu", i ? "," : "", fault_name((enum fault)i),
+        bytes_printf(out, "%s\"%s\":%llu", i ? "," : "", view_checker_fault_name((enum fault)i),
                      (unsigned long long)c->faults[i]);
     bytes_append_text(out, "}}\n");
 }

@@ -2,6 +2,7 @@
 #include "phone.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "client.h"
 
 #include <stdlib.h>

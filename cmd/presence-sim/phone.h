@@ -7,6 +7,7 @@
 #ifndef SIM_PHONE_H
 #define SIM_PHONE_H
 
+#include "base/rng.h"
 #include "sim.h"
 
 enum phone_state {

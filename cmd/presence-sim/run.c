@@ -17,7 +17,7 @@
 
 static const char *lookup(void *arg, const char *name)
 {
-    return variable_get(arg, name);
+    return scenario_variable_get(arg, name);
 }
 
 static void record_step(struct scenario *s, const struct script_line *line)
@@ -44,7 +44,7 @@ static enum outcome run_line(struct scenario *s)
     record_step(s, line);
     /* A sentence about an earlier line must not explain this one. */
     s->why[0] = '\0';
-    return statement_find(words.items[0])->run(s, &s->words);
+    return scenario_statement_find(words.items[0])->run(s, &s->words);
 }
 
 static enum outcome look_at_pending(struct scenario *s)
@@ -175,7 +175,7 @@ static int check_line(struct scenario *s, const struct script_line *line, char *
     struct shellwords w;
     if (shellwords_split(span_of(line->text), NULL, NULL, &w, error, size))
         return -1;
-    const struct statement *statement = statement_find(w.items[0]);
+    const struct statement *statement = scenario_statement_find(w.items[0]);
     size_t arguments = w.count - 1;
     int result = 0;
     if (!statement)
@@ -206,11 +206,11 @@ static int given_variables(struct scenario *s)
         struct span value = span_split(&rest, ','), name = span_split(&value, '=');
         mem_auto char *n = mem_strndup(name.data, name.len),
                       *v = mem_strndup(value.len ? value.data : "", value.len);
-        if (!variable_name_valid(n)) {
+        if (!scenario_variable_valid(n)) {
             fprintf(stderr, "presence-sim: --set %s: NAME=VALUE\n", s->options.variables);
             return -1;
         }
-        variable_set(s, n, v, true);
+        scenario_variable_set(s, n, v, true);
     }
     return 0;
 }
@@ -231,9 +231,9 @@ static int prepare(struct scenario *s)
     if (!s->bin || !s->scratch)
         return EXIT_INTERNAL;
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)s->sim.seed);
-    variable_set(s, "BIN", s->bin, false);
-    variable_set(s, "TMP", s->scratch, false);
-    variable_set(s, "SEED", seed, false);
+    scenario_variable_set(s, "BIN", s->bin, false);
+    scenario_variable_set(s, "TMP", s->scratch, false);
+    scenario_variable_set(s, "SEED", seed, false);
     return 0;
 }
 

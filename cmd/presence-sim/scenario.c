@@ -33,7 +33,7 @@ enum outcome scenario_wait(struct scenario *s,
     return OUTCOME_WAIT;
 }
 
-bool variable_name_valid(const char *name)
+bool scenario_variable_valid(const char *name)
 {
     size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
     return len && !name[len] && len < 64;
@@ -47,13 +47,13 @@ static struct variable *variable_find(const struct scenario *s, const char *name
     return NULL;
 }
 
-const char *variable_get(const struct scenario *s, const char *name)
+const char *scenario_variable_get(const struct scenario *s, const char *name)
 {
     const struct variable *v = variable_find(s, name);
     return v ? v->value : NULL;
 }
 
-void variable_set(struct scenario *s, const char *name, const char *value, bool fixed)
+void scenario_variable_set(struct scenario *s, const char *name, const char *value, bool fixed)
 {
     struct variable *v = variable_find(s, name);
     if (v && v->fixed)

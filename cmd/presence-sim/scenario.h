@@ -77,7 +77,7 @@ struct statement {
 };
 
 /* NULL: no such statement. */
-const struct statement *statement_find(const char *name);
+const struct statement *scenario_statement_find(const char *name);
 
 /* The sentence in s->why, with the line, on stderr. */
 void scenario_complain(struct scenario *s);
@@ -90,9 +90,9 @@ enum outcome scenario_wait(struct scenario *s,
 enum outcome scenario_say(struct scenario *s, enum outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-void variable_set(struct scenario *s, const char *name, const char *value, bool fixed);
-const char *variable_get(const struct scenario *s, const char *name);
-bool variable_name_valid(const char *name);
+void scenario_variable_set(struct scenario *s, const char *name, const char *value, bool fixed);
+const char *scenario_variable_get(const struct scenario *s, const char *name);
+bool scenario_variable_valid(const char *name);
 
 /* By name; NULL: there is none. */
 struct phone *scenario_phone(const struct scenario *s, const char *name);

@@ -147,9 +147,9 @@ static int take_rule(const char *word, struct churn_rules *rules)
 {
     const char *value;
     if ((value = scenario_option(word, "stay")))
-        return duration_parse(span_of(value), &rules->stay_ms) || !rules->stay_ms ? -1 : 0;
+        return settings_duration_parse(span_of(value), &rules->stay_ms) || !rules->stay_ms ? -1 : 0;
     if ((value = scenario_option(word, "away")))
-        return duration_parse(span_of(value), &rules->away_ms);
+        return settings_duration_parse(span_of(value), &rules->away_ms);
     if ((value = scenario_option(word, "silent")))
         return take_percent(value, &rules->silent_percent);
     if ((value = scenario_option(word, "roam")))

@@ -44,7 +44,7 @@ static int take_beat(const char *value, int64_t *ret)
         *ret = -1;
         return 0;
     }
-    return duration_parse(span_of(value), ret) || *ret <= 0 ? -1 : 0;
+    return settings_duration_parse(span_of(value), ret) || *ret <= 0 ? -1 : 0;
 }
 
 static int take_encoding(const char *value, enum sim_encoding *ret)
@@ -158,7 +158,7 @@ enum outcome statement_phone(struct scenario *s, const struct shellwords *w)
         numbered(user, call.user ? call.user : call.name, call.count, i);
         if (scenario_phone(s, name) || scenario_dashboard(s, name))
             return scenario_say(s, OUTCOME_WRONG, "%s is there already", name);
-        if (!user_id_valid(span_of(user)))
+        if (!identity_user_valid(span_of(user)))
             return scenario_say(s, OUTCOME_WRONG, "%s is no valid user id", user);
         add_phone(s, &call, name, user);
     }

@@ -216,7 +216,7 @@ static int take_bounds(const struct shellwords *w, size_t at, int64_t *after_ms,
         int64_t *bound = !strcmp(w->items[at], "after")    ? after_ms
                          : !strcmp(w->items[at], "within") ? within_ms
                                                            : NULL;
-        if (!bound || at + 1 == w->count || duration_parse(span_of(w->items[at + 1]), bound))
+        if (!bound || at + 1 == w->count || settings_duration_parse(span_of(w->items[at + 1]), bound))
             return -1;
     }
     return 0;

@@ -3,6 +3,7 @@
 #include "scenario.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -33,7 +34,7 @@ enum outcome statement_process(struct scenario *s, const struct shellwords *w)
 {
     bytes_auto log = BYTES_INIT;
     char error[512];
-    if (!variable_name_valid(w->items[1]) || scenario_process(s, w->items[1]))
+    if (!scenario_variable_valid(w->items[1]) || scenario_process(s, w->items[1]))
         return scenario_say(s, OUTCOME_WRONG, "%.100s: no name of letters and digits, or there already",
                             w->items[1]);
     log_path(s, w->items[1], &log);
@@ -133,7 +134,7 @@ static size_t run_options(const struct shellwords *w, struct run_options *ret)
         } else if ((value = scenario_option(w->items[at], "contains"))) {
             ret->contains = value;
         } else if ((value = scenario_option(w->items[at], "within"))) {
-            if (duration_parse(span_of(value), &ret->within_ms))
+            if (settings_duration_parse(span_of(value), &ret->within_ms))
                 return 0;
         } else {
             break;
@@ -207,12 +208,12 @@ enum outcome statement_port(struct scenario *s, const struct shellwords *w)
     for (size_t i = 1; i < w->count; i++) {
         uint16_t port = free_port();
         char text[8];
-        if (!variable_name_valid(w->items[i]))
+        if (!scenario_variable_valid(w->items[i]))
             return scenario_say(s, OUTCOME_WRONG, "no name: %.100s", w->items[i]);
         if (!port)
             return scenario_say(s, OUTCOME_UNREACHABLE, "no free port was found");
         snprintf(text, sizeof(text), "%d", port);
-        variable_set(s, w->items[i], text, false);
+        scenario_variable_set(s, w->items[i], text, false);
     }
     return OUTCOME_DONE;
 }

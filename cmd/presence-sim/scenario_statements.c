@@ -12,16 +12,16 @@
 
 static enum outcome statement_set(struct scenario *s, const struct shellwords *w)
 {
-    if (!variable_name_valid(w->items[1]))
+    if (!scenario_variable_valid(w->items[1]))
         return scenario_say(s, OUTCOME_WRONG, "no name: %.100s", w->items[1]);
-    if (strcmp(w->items[0], "default") != 0 || !variable_get(s, w->items[1]))
-        variable_set(s, w->items[1], w->items[2], false);
+    if (strcmp(w->items[0], "default") != 0 || !scenario_variable_get(s, w->items[1]))
+        scenario_variable_set(s, w->items[1], w->items[2], false);
     return OUTCOME_DONE;
 }
 
 static enum outcome statement_env(struct scenario *s, const struct shellwords *w)
 {
-    if (!variable_name_valid(w->items[1]) || setenv(w->items[1], w->items[2], 1))
+    if (!scenario_variable_valid(w->items[1]) || setenv(w->items[1], w->items[2], 1))
         return scenario_say(s, OUTCOME_WRONG, "no name: %.100s", w->items[1]);
     return OUTCOME_DONE;
 }
@@ -34,7 +34,7 @@ static enum outcome check_waited(struct scenario *s, const struct shellwords *w)
 static enum outcome statement_wait(struct scenario *s, const struct shellwords *w)
 {
     int64_t ms;
-    if (duration_parse(span_of(w->items[1]), &ms))
+    if (settings_duration_parse(span_of(w->items[1]), &ms))
         return scenario_say(s, OUTCOME_WRONG, "no duration: %.100s", w->items[1]);
     /* Waiting is never late: `after` alone holds it back. */
     return scenario_wait(s, check_waited, ms, NEVER_LATE_MS, OUTCOME_FAILED);
@@ -86,7 +86,7 @@ static enum outcome statement_tolerate(struct scenario *s, const struct shellwor
     bool tolerate = !strcmp(w->items[0], "tolerate");
     for (size_t i = 1; i < w->count; i++) {
         enum fault fault;
-        if (fault_parse(span_of(w->items[i]), &fault))
+        if (view_checker_fault_parse(span_of(w->items[i]), &fault))
             return scenario_say(s, OUTCOME_WRONG, "no such fault: %.100s", w->items[i]);
         s->sim.tolerated[fault] = tolerate;
     }
@@ -112,7 +112,7 @@ static enum outcome statement_rule(struct scenario *s, const struct shellwords *
                  {"drain-grace", &rules->drain_grace_ms},
                  {"heartbeat-min", &rules->beat_min_ms}};
     int64_t ms;
-    if (duration_parse(span_of(w->items[2]), &ms))
+    if (settings_duration_parse(span_of(w->items[2]), &ms))
         return scenario_say(s, OUTCOME_WRONG, "no duration: %.100s", w->items[2]);
     if (!strcmp(w->items[1], "late")) {
         set_late(s, ms * s->options.patience);
@@ -165,7 +165,7 @@ static const struct statement statements[] = {
     {"rule", 2, 2, statement_rule},
 };
 
-const struct statement *statement_find(const char *name)
+const struct statement *scenario_statement_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
         if (!strcmp(statements[i].name, name))

@@ -4,6 +4,7 @@
 #include "auth/token.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -165,7 +166,7 @@ void sim_fault(struct sim *sim, const char *dashboard, enum fault fault, struct 
 {
     bool tolerated = sim->tolerated[fault];
     recorder_begin(&sim->recorder, "dashboard", dashboard, tolerated ? "tolerated" : "fault");
-    recorder_text(&sim->recorder, "kind", span_of(fault_name(fault)));
+    recorder_text(&sim->recorder, "kind", span_of(view_checker_fault_name(fault)));
     recorder_text(&sim->recorder, "user", user);
     recorder_number(&sim->recorder, "rev", (int64_t)rev);
     recorder_number(&sim->recorder, "timestamp", at_ms);
@@ -176,7 +177,7 @@ void sim_fault(struct sim *sim, const char *dashboard, enum fault fault, struct 
     }
     if (sim->counters.faults[fault]++ < 20)
         fprintf(stderr, "%sfault %s: %s, %.*s at %lld, rev %llu\n", isatty(STDERR_FILENO) ? "\r\033[K" : "",
-                fault_name(fault), dashboard, (int)user.len, user.data, (long long)at_ms,
+                view_checker_fault_name(fault), dashboard, (int)user.len, user.data, (long long)at_ms,
                 (unsigned long long)rev);
     sim_news(sim);
 }

@@ -8,12 +8,12 @@
 static const char *const fault_names[FAULTS] = {"duplicate", "revision", "false-offline",
                                                 "ghost",     "late",     "no-snapshot"};
 
-const char *fault_name(enum fault fault)
+const char *view_checker_fault_name(enum fault fault)
 {
     return fault_names[fault];
 }
 
-int fault_parse(struct span text, enum fault *ret)
+int view_checker_fault_parse(struct span text, enum fault *ret)
 {
     for (int i = 0; i < FAULTS; i++)
         if (span_equal(text, span_of(fault_names[i]))) {

@@ -20,9 +20,9 @@ enum fault {
 #define FAULTS 6
 
 /* "duplicate", "revision" … */
-const char *fault_name(enum fault fault);
+const char *view_checker_fault_name(enum fault fault);
 /* 0, else -1. */
-int fault_parse(struct span text, enum fault *ret);
+int view_checker_fault_parse(struct span text, enum fault *ret);
 
 /* One user as the dashboard shows it. */
 struct view_entry {

@@ -9,6 +9,7 @@
  * With --json one object a line:
  * {"t":…,"dashboard":"dashboard1","type":"snapshot","rev":41,"users":[{"userId":…}]}; a hello's has "store"
  * and "storeSince" besides. */
+#include "base/utf8.h"
 #include "commands.h"
 #include "progress.h"
 #include "watchers.h"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws_client.h"
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/rng.h"
 
 #include <errno.h>
 #include <netinet/in.h>

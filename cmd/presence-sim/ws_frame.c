@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws_frame.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

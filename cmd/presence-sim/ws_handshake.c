@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws_handshake.h"
+#include "base/base64.h"
 
 #include <netdb.h>
 #include <openssl/sha.h>

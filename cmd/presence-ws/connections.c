@@ -53,37 +53,37 @@ struct connections {
     bool adopted_kicked;
 };
 
-struct inbox *client_inbox(struct client *c)
+struct inbox *connection_inbox(struct client *c)
 {
     return &c->inbox;
 }
 
-const struct config *client_config(const struct client *c)
+const struct config *connection_config(const struct client *c)
 {
     return c->of->config;
 }
 
-int64_t client_now_ms(const struct client *c)
+int64_t connection_now_ms(const struct client *c)
 {
     return loop_now_ms(c->of->with.loop);
 }
 
-bool client_closing(const struct client *c)
+bool connection_closing(const struct client *c)
 {
     return c->closing;
 }
 
-bool client_has_session(const struct client *c)
+bool connection_has_session(const struct client *c)
 {
     return c->session;
 }
 
-bool client_may_subscribe(const struct client *c)
+bool connection_may_subscribe(const struct client *c)
 {
     return c->subscription || c->session;
 }
 
-const struct session *client_session(const struct client *c, const char **ret_node)
+const struct session *connection_session(const struct client *c, const char **ret_node)
 {
     *ret_node = c->of->with.node;
     return c->session;
@@ -93,7 +93,7 @@ static void end_session(struct client *c, const char *reason, enum session_endin
 {
     if (!c->session)
         return;
-    session_end(&c->of->redis->sessions, c->session, reason, how, client_now_ms(c));
+    session_end(&c->of->redis->sessions, c->session, reason, how, connection_now_ms(c));
     c->session = NULL;
     redis_glue_dirty(c->of->redis);
 }
@@ -107,7 +107,7 @@ static void abandon_session(struct client *c)
     redis_glue_dirty(c->of->redis);
 }
 
-void client_close(struct client *c, unsigned code, const char *reason, const char *session_reason)
+void connection_close(struct client *c, unsigned code, const char *reason, const char *session_reason)
 {
     if (c->closing)
         return;
@@ -118,17 +118,17 @@ void client_close(struct client *c, unsigned code, const char *reason, const cha
     websocket_close(c->ws, code, reason);
 }
 
-void client_too_slow(struct client *c)
+void connection_too_slow(struct client *c)
 {
-    client_close(c, CLOSE_TRY_AGAIN, "Too slow", "policy");
+    connection_close(c, CLOSE_TRY_AGAIN, "Too slow", "policy");
 }
 
-void client_kick(struct client *c)
+void connection_kick(struct client *c)
 {
     if (c->closing)
         return;
     metric_add(&counters.closed_kick, 1);
-    client_close(c, CLOSE_KICKED, "Kicked", "kicked");
+    connection_close(c, CLOSE_KICKED, "Kicked", "kicked");
 }
 
 static void drop(struct client *c, struct metric *counter)
@@ -141,7 +141,7 @@ static void drop(struct client *c, struct metric *counter)
     websocket_drop(c->ws);
 }
 
-bool client_write(struct client *c, const struct fanout_chunk *chunk, bool *ret_full)
+bool connection_write(struct client *c, const struct fanout_chunk *chunk, bool *ret_full)
 {
     enum websocket_written written = WEBSOCKET_GONE;
     if (!c->closing && chunk->fragment)
@@ -167,7 +167,7 @@ static void write_hello(const struct client *c, struct bytes *out)
     message_write_hello((enum encoding)c->inbox.encoding, &hello, out);
 }
 
-void client_send_hello(struct client *c)
+void connection_send_hello(struct client *c)
 {
     bytes_auto frame = BYTES_INIT;
     if (!c->hello_due || c->closing || !websocket_ready(c->ws) ||
@@ -201,7 +201,7 @@ void connections_tick(struct connections *cs)
         list_append(&cs->all, &c->link);
         c->hello_round = cs->hello_round;
         c->hello_due = c->speaks_v1;
-        client_send_hello(c);
+        connection_send_hello(c);
     }
 }
 
@@ -231,7 +231,7 @@ static int64_t stuck_at(const struct client *c)
 }
 
 /* Something with a deadline has begun: plans the next examination. */
-void client_schedule(struct client *c)
+void connection_schedule(struct client *c)
 {
     const int64_t others[] = {c->expires_ms, c->release_ms, stuck_at(c)};
     int64_t due_ms = check_due(c);
@@ -249,7 +249,7 @@ static void on_timer(struct wheel_timer *timer, int64_t now_ms)
         return;
     if (c->expires_ms && now_ms >= c->expires_ms) {
         metric_add(&counters.closed_token, 1);
-        client_close(c, CLOSE_TOKEN_EXPIRED, "Token expired", "token_expired");
+        connection_close(c, CLOSE_TOKEN_EXPIRED, "Token expired", "token_expired");
         return;
     }
     if (c->release_ms && now_ms >= c->release_ms) {
@@ -270,12 +270,12 @@ static void on_timer(struct wheel_timer *timer, int64_t now_ms)
         c->pinged_ms = now_ms;
         websocket_ping(c->ws);
     }
-    client_schedule(c);
+    connection_schedule(c);
 }
 
-void client_heard(struct client *c, bool pong)
+void connection_heard(struct client *c, bool pong)
 {
-    c->heard_ms = client_now_ms(c);
+    c->heard_ms = connection_now_ms(c);
     if (pong)
         c->ponged_ms = c->heard_ms;
     if (pong || !beats_by_pong(c))
@@ -285,20 +285,20 @@ void client_heard(struct client *c, bool pong)
 /* A sign of life that counts. */
 static void beat(struct client *c, struct span metadata)
 {
-    int64_t release_ms = session_beat(&c->of->redis->sessions, c->session, metadata, client_now_ms(c));
+    int64_t release_ms = session_beat(&c->of->redis->sessions, c->session, metadata, connection_now_ms(c));
     if (release_ms == 0) {
         redis_glue_dirty(c->of->redis);
     } else if (c->release_ms == 0) {
         c->release_ms = release_ms;
-        client_schedule(c);
+        connection_schedule(c);
     }
 }
 
-void client_ponged(struct client *c)
+void connection_ponged(struct client *c)
 {
     if (beats_by_pong(c))
         beat(c, SPAN_NONE);
-    client_schedule(c); /* the next ping may be due before this one's answer was */
+    connection_schedule(c); /* the next ping may be due before this one's answer was */
 }
 
 /* The first of a connection is worth a line; all the others are the same. */
@@ -316,7 +316,7 @@ static void log_refusal(const struct client *c)
            LOG_T("peer", websocket_peer(c->ws)));
 }
 
-void client_refused(void *arg, struct session *session)
+void connection_refused(void *arg, struct session *session)
 {
     if (session->owner && !session->arriving)
         log_refusal(session->owner);
@@ -331,13 +331,13 @@ static struct span without_token(struct span from)
     return token ? SPAN("(a token)") : from;
 }
 
-void client_heartbeat(struct client *c, const struct heartbeat *h)
+void connection_heartbeat(struct client *c, const struct heartbeat *h)
 {
     struct span user = session_user(c->session);
     if (!span_equal(h->from, user)) {
         metric_add(&counters.heartbeats_refused, 1);
         session_refuse(&c->of->redis->sessions, c->session, REFUSAL_FROM, without_token(h->from),
-                       client_now_ms(c));
+                       connection_now_ms(c));
         redis_glue_dirty(c->of->redis);
         log_refusal(c);
         return;
@@ -351,7 +351,7 @@ void client_heartbeat(struct client *c, const struct heartbeat *h)
     beat(c, h->metadata);
 }
 
-void client_subscribe(struct client *c, const struct subscribe *subscribe)
+void connection_subscribe(struct client *c, const struct subscribe *subscribe)
 {
     if (!c->subscription)
         c->subscription =
@@ -370,7 +370,7 @@ struct session *connections_open_session(struct connections *cs, const struct ga
         random_hex(made_up + 5, 12);
         device = span_of(made_up);
     }
-    groups_write(t->groups, t->group_count, &groups);
+    control_groups_write(t->groups, t->group_count, &groups);
     struct session *session = session_open(&cs->redis->sessions, (struct span){t->user, t->user_len}, device,
                                            bytes_span(&groups), owner, loop_now_ms(cs->with.loop));
     redis_glue_dirty(cs->redis);
@@ -401,7 +401,7 @@ static void check_revoked(struct client *c)
     if (b.user.len == 0 || !redis_glue_revoked(cs->redis, &b))
         return;
     metric_add(&counters.closed_revoked, 1);
-    client_close(c, CLOSE_KICKED, "Token revoked", "revoked");
+    connection_close(c, CLOSE_KICKED, "Token revoked", "revoked");
 }
 
 static void log_arrival(const struct gate_request *request)
@@ -421,7 +421,7 @@ static void log_arrival(const struct gate_request *request)
                LOG_T("peer", request->peer));
 }
 
-void *client_opened(void *arg, struct websocket *ws, struct gate_request *request)
+void *connection_opened(void *arg, struct websocket *ws, struct gate_request *request)
 {
     struct connections *cs = arg;
     const struct token *t = &request->token;
@@ -456,10 +456,10 @@ void *client_opened(void *arg, struct websocket *ws, struct gate_request *reques
     } else if (cs->config->policy.enabled) {
         c->subscription = subscribers_add(cs->with.subscribers, c, request);
     }
-    client_schedule(c);
+    connection_schedule(c);
     check_revoked(c); /* perhaps since the gate looked */
     if (kicked)
-        client_kick(c);
+        connection_kick(c);
     return c;
 }
 
@@ -477,15 +477,15 @@ void connections_adopt(struct connections *cs, int fd, struct gate_request *requ
     redis_glue_dirty(cs->redis);
 }
 
-void client_writable(void *owner)
+void connection_writable(void *owner)
 {
     struct client *c = owner;
     if (c->subscription)
         subscribers_writable(c->of->with.subscribers, c->subscription);
-    client_send_hello(c);
+    connection_send_hello(c);
 }
 
-void client_closed(struct client *c, enum websocket_end end)
+void connection_closed(struct client *c, enum websocket_end end)
 {
     static const char *const by[] = {"peer", "cut", "server", "network"};
     struct connections *cs = c->of;
@@ -540,7 +540,7 @@ void connections_kick(struct connections *cs, struct span user, struct span devi
         if (at->owner && !at->arriving && (device.len == 0 || span_equal(device, session_device(at))))
             kicked[count++] = at->owner;
     for (size_t i = 0; i < count; i++)
-        client_kick(kicked[i]);
+        connection_kick(kicked[i]);
     free(kicked);
     if (device.len == 0)
         subscribers_kick(cs->with.subscribers, user);
@@ -579,7 +579,7 @@ size_t connections_drain(struct connections *cs, size_t most)
         if (c->closing || most == 0)
             continue;
         most--;
-        client_close(c, CLOSE_RESTART, "Service restart", "disconnected");
+        connection_close(c, CLOSE_RESTART, "Service restart", "disconnected");
     }
     return left;
 }

@@ -50,36 +50,36 @@ size_t connections_count(const struct connections *cs);
 void connections_gather_metrics(const struct connections *cs);
 
 /* Hooks of the WebSocket library that are wired as they are. */
-void *client_opened(void *arg, struct websocket *ws, struct gate_request *request);
-void client_writable(void *owner);
+void *connection_opened(void *arg, struct websocket *ws, struct gate_request *request);
+void connection_writable(void *owner);
 
 /* For inbox.c. */
-struct inbox *client_inbox(struct client *c);
-const struct config *client_config(const struct client *c);
-int64_t client_now_ms(const struct client *c);
-bool client_closing(const struct client *c);
-void client_close(struct client *c, unsigned code, const char *reason, const char *session_reason);
+struct inbox *connection_inbox(struct client *c);
+const struct config *connection_config(const struct client *c);
+int64_t connection_now_ms(const struct client *c);
+bool connection_closing(const struct client *c);
+void connection_close(struct client *c, unsigned code, const char *reason, const char *session_reason);
 /* Something came. A pong (else a message) is a heartbeat with PRESENCE_REFRESH_ON_PONG. */
-void client_heard(struct client *c, bool pong);
-void client_ponged(struct client *c);
-void client_closed(struct client *c, enum websocket_end end);
+void connection_heard(struct client *c, bool pong);
+void connection_ponged(struct client *c);
+void connection_closed(struct client *c, enum websocket_end end);
 /* Whether a heartbeat would count: it is a phone's, with a session. */
-bool client_has_session(const struct client *c);
-void client_heartbeat(struct client *c, const struct heartbeat *h);
+bool connection_has_session(const struct client *c);
+void connection_heartbeat(struct client *c, const struct heartbeat *h);
 /* False: it can't have a subscription, with neither session nor subscription. */
-bool client_may_subscribe(const struct client *c);
-void client_subscribe(struct client *c, const struct subscribe *subscribe);
+bool connection_may_subscribe(const struct client *c);
+void connection_subscribe(struct client *c, const struct subscribe *subscribe);
 /* The hook sessions.refused. */
-void client_refused(void *arg, struct session *session);
+void connection_refused(void *arg, struct session *session);
 
 /* For subscribers.h. */
-bool client_write(struct client *c, const struct fanout_chunk *chunk, bool *ret_full);
-void client_schedule(struct client *c);
-void client_send_hello(struct client *c);
-void client_too_slow(struct client *c);
-void client_kick(struct client *c);
+bool connection_write(struct client *c, const struct fanout_chunk *chunk, bool *ret_full);
+void connection_schedule(struct client *c);
+void connection_send_hello(struct client *c);
+void connection_too_slow(struct client *c);
+void connection_kick(struct client *c);
 
 /* The session that this connection keeps, and the node's name; NULL: none. */
-const struct session *client_session(const struct client *c, const char **ret_node);
+const struct session *connection_session(const struct client *c, const char **ret_node);
 
 #endif

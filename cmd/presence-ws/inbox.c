@@ -15,13 +15,13 @@
 static void break_rule(struct client *c, unsigned code, const char *reason)
 {
     metric_add(&counters.closed_rule, 1);
-    client_close(c, code, reason, "policy");
+    connection_close(c, code, reason, "policy");
 }
 
 static void break_rate(struct client *c, const char *reason)
 {
     metric_add(&counters.closed_rate, 1);
-    client_close(c, CLOSE_POLICY, reason, "policy");
+    connection_close(c, CLOSE_POLICY, reason, "policy");
 }
 
 static void drop_part(struct inbox *in)
@@ -46,25 +46,27 @@ static void take_heartbeat(struct client *c, struct span message)
     bytes_auto scratch = BYTES_INIT;
     struct heartbeat h;
     metric_add(&counters.heartbeats, 1);
-    if (!client_has_session(c))
+    if (!connection_has_session(c))
         return;
-    if (message_read_heartbeat((enum encoding)client_inbox(c)->encoding, message, &scratch, &h) != MESSAGE_OK)
+    if (message_read_heartbeat((enum encoding)connection_inbox(c)->encoding, message, &scratch, &h) !=
+        MESSAGE_OK)
         break_rule(c, CLOSE_MALFORMED, "Malformed heartbeat");
     else
-        client_heartbeat(c, &h);
+        connection_heartbeat(c, &h);
 }
 
 static void take_subscribe(struct client *c, struct span message)
 {
     struct subscribe subscribe;
-    if (!client_may_subscribe(c))
+    if (!connection_may_subscribe(c))
         return;
-    if (message_read_subscribe((enum encoding)client_inbox(c)->encoding, message, &subscribe) != MESSAGE_OK) {
+    if (message_read_subscribe((enum encoding)connection_inbox(c)->encoding, message, &subscribe) !=
+        MESSAGE_OK) {
         break_rule(c, CLOSE_MALFORMED, "Malformed subscription");
         return;
     }
-    client_subscribe(c, &subscribe);
-    subscribe_finish(&subscribe);
+    connection_subscribe(c, &subscribe);
+    message_subscribe_finish(&subscribe);
 }
 
 /* The types that message_peek knows: who may send one, its size in bytes, and what becomes of it. */
@@ -91,17 +93,17 @@ static void take_ours(struct client *c, struct inbox *in, struct span piece, str
         break_rule(c, CLOSE_TOO_BIG, "Message too big");
     else if (!final)
         keep_part(in, piece);
-    else if (!rate_message(&in->rate, client_now_ms(c)))
+    else if (!rate_message(&in->rate, connection_now_ms(c)))
         break_rate(c, "Too many messages");
     else
         kind->take(c, so_far);
-    if (final || client_closing(c))
+    if (final || connection_closing(c))
         drop_part(in);
 }
 
 static bool may_send(struct client *c, struct inbox *in, size_t bytes)
 {
-    if (rate_bytes(&in->rate, bytes, client_config(c)->max_byte_rate, client_now_ms(c)))
+    if (rate_bytes(&in->rate, bytes, connection_config(c)->max_byte_rate, connection_now_ms(c)))
         return true;
     break_rate(c, "Too many bytes");
     return false;
@@ -123,7 +125,7 @@ static void take_head(struct client *c, struct inbox *in, struct span piece, str
         /* Examined again when it has doubled: bytes that come one by one cost no more than all at once. */
         in->peek_at = (uint16_t)(2 * so_far.len < MESSAGE_HEAD_MAX ? 2 * so_far.len : MESSAGE_HEAD_MAX);
         keep_part(in, piece);
-    } else if (result == MESSAGE_OTHER || (result == MESSAGE_OK && !client_config(c)->policy.enabled)) {
+    } else if (result == MESSAGE_OTHER || (result == MESSAGE_OK && !connection_config(c)->policy.enabled)) {
         metric_add(&counters.skipped, 1);
         in->skipping = true;
         skip(c, in, so_far.len);
@@ -141,7 +143,7 @@ static void take_head(struct client *c, struct inbox *in, struct span piece, str
 
 static bool may_send_empty(struct client *c)
 {
-    if (client_closing(c) || rate_frame(&client_inbox(c)->rate, client_now_ms(c)))
+    if (connection_closing(c) || rate_frame(&connection_inbox(c)->rate, connection_now_ms(c)))
         return true;
     break_rate(c, "Too many control frames");
     return false;
@@ -150,9 +152,9 @@ static bool may_send_empty(struct client *c)
 void inbox_received(void *owner, struct span piece, bool first, bool final, uint64_t remaining, bool binary)
 {
     struct client *c = owner;
-    struct inbox *in = client_inbox(c);
-    client_heard(c, false);
-    if (client_closing(c) || (piece.len == 0 && !may_send_empty(c)))
+    struct inbox *in = connection_inbox(c);
+    connection_heard(c, false);
+    if (connection_closing(c) || (piece.len == 0 && !may_send_empty(c)))
         return;
     if (first) {
         in->skipping = false;
@@ -182,13 +184,13 @@ void inbox_received(void *owner, struct span piece, bool first, bool final, uint
 void inbox_pong(void *owner)
 {
     struct client *c = owner;
-    client_heard(c, true);
+    connection_heard(c, true);
     if (may_send_empty(c))
-        client_ponged(c);
+        connection_ponged(c);
 }
 
 void inbox_closed(void *owner, enum websocket_end end)
 {
-    drop_part(client_inbox(owner));
-    client_closed(owner, end);
+    drop_part(connection_inbox(owner));
+    connection_closed(owner, end);
 }

@@ -7,7 +7,7 @@
 #include "fanout/websocket.h"
 #include "presence/rate.h"
 
-/* Part of each client (client_inbox). The connection sets role and encoding; the rest is inbox.c's, and all
+/* Part of each client (connection_inbox). The connection sets role and encoding; the rest is inbox.c's, and all
  * zero at the start. */
 struct inbox {
     struct bytes *part; /* a message that arrives in pieces; NULL: none */

@@ -200,7 +200,7 @@ void redis_glue_tick(struct redis_glue *g, int64_t now_ms)
 {
     if (!g->config->policy.enabled)
         return;
-    node_registry_ahead(&g->registry, issuer_lead_s(&g->issuer_lead, redis_glue_now(g)), now_ms);
+    node_registry_ahead(&g->registry, revocation_issuer_lead_s(&g->issuer_lead, redis_glue_now(g)), now_ms);
     node_registry_tick(&g->registry, now_ms);
     session_sync_tick(&g->session_sync, now_ms);
     roster_sync_tick(&g->roster_sync, now_ms);
@@ -224,8 +224,9 @@ int64_t redis_glue_now(const struct redis_glue *g)
 
 void redis_glue_saw_issuer(struct redis_glue *g, int64_t issued_s)
 {
-    if (g->time.known && issuer_lead_see(&g->issuer_lead, issued_s, redis_glue_now(g)))
-        node_registry_ahead(&g->registry, issuer_lead_s(&g->issuer_lead, redis_glue_now(g)), clock_mono_ms());
+    if (g->time.known && revocation_issuer_lead_see(&g->issuer_lead, issued_s, redis_glue_now(g)))
+        node_registry_ahead(&g->registry, revocation_issuer_lead_s(&g->issuer_lead, redis_glue_now(g)),
+                            clock_mono_ms());
 }
 
 bool redis_glue_revoked(const struct redis_glue *g, const struct bearer *bearer)

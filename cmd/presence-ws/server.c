@@ -62,18 +62,18 @@ static const struct redis_glue_hooks redis_hooks = {
 };
 
 static const struct subscribers_hooks subscribers_hooks = {
-    .write = client_write,
-    .full = client_schedule,
-    .sent = client_send_hello,
-    .too_slow = client_too_slow,
-    .kick = client_kick,
+    .write = connection_write,
+    .full = connection_schedule,
+    .sent = connection_send_hello,
+    .too_slow = connection_too_slow,
+    .kick = connection_kick,
 };
 
 static const struct websocket_hooks websocket_hooks = {
-    .opened = client_opened,
+    .opened = connection_opened,
     .received = inbox_received,
     .pong = inbox_pong,
-    .writable = client_writable,
+    .writable = connection_writable,
     .closed = inbox_closed,
 };
 
@@ -147,7 +147,7 @@ int server_start(struct server *s)
         return -1;
     s->handoffs = handoffs_create(s->loop, &s->wheel, &s->redis, s->connections, s->admission);
     s->redis.sessions.entered = handoffs_entered;
-    s->redis.sessions.refused = client_refused;
+    s->redis.sessions.refused = connection_refused;
     s->redis.sessions.arg = s->handoffs;
     s->timer = loop_timer_create(s->loop, on_tick, s);
     loop_timer_start(s->timer, TICK_MS, TICK_MS);

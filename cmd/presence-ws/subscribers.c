@@ -460,11 +460,11 @@ struct subscription *subscribers_add_phone(struct subscribers *s, struct client 
     struct span groups[GROUPS_UNION_MAX], user = session_user(session);
     struct gate_request request = {.encoding = encoding,
                                    .token = {.role = ROLE_MOBILE, .has_groups = true, .groups = groups}};
-    void *json = groups_read(session_groups(session), groups, &request.token.group_count);
+    void *json = control_groups_read(session_groups(session), groups, &request.token.group_count);
     memcpy(request.token.user, user.data, user.len);
     request.token.user_len = user.len;
     struct subscription *w = subscribers_add(s, client, &request);
-    groups_read_finish(json);
+    control_groups_finish(json);
     return w;
 }
 

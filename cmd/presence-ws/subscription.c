@@ -2,6 +2,7 @@
 #include "subscription.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "counters.h"
 
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static size_t read_ids(struct span list, struct span *ids, size_t most)
     size_t count = 0;
     while (list.len > 0) {
         struct span id = span_split(&list, ',');
-        if (count < most && user_id_valid(id))
+        if (count < most && identity_user_valid(id))
             ids[count++] = id;
         else
             metric_add(&counters.not_allowed, 1);

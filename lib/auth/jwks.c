@@ -3,6 +3,8 @@
 
 #include "auth/certificate.h"
 #include "auth/pem.h"
+#include "base/base64.h"
+#include "base/utf8.h"
 
 #include <jansson.h>
 #include <openssl/bn.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/jwks_schedule.h"
+#include "base/rng.h"
 
 void jwks_schedule_init(struct jwks_schedule *s, uint64_t seed, int64_t now_ms)
 {

@@ -6,7 +6,7 @@
 #define AUTH_JWKS_SCHEDULE_H
 
 #include "base/bytes.h"
-#include "base/random.h"
+#include "base/rng.h"
 
 #define JWKS_KEPT_MIN_S     300
 #define JWKS_KEPT_DEFAULT_S 3600

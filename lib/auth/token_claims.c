@@ -87,7 +87,7 @@ static enum token_result user_read(const json_t *claims, const struct name_list 
     const json_t *value = first_claim(claims, names);
     char number[TOKEN_NUMBER_SIZE];
     struct span user = token_id_text(value, number);
-    if (!user_id_valid(user) || span_copy(user, token->user, sizeof(token->user)) < 0)
+    if (!identity_user_valid(user) || span_copy(user, token->user, sizeof(token->user)) < 0)
         return TOKEN_USER;
     token->user_len = user.len;
     return TOKEN_OK;
@@ -115,7 +115,7 @@ static void id_read(const json_t *value, struct token *token)
 {
     char number[TOKEN_NUMBER_SIZE];
     struct span id = token_id_text(value, number);
-    if (token_id_valid(id))
+    if (identity_token_valid(id))
         (void)span_copy(id, token->id, sizeof(token->id));
 }
 

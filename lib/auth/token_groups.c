@@ -77,7 +77,7 @@ static enum token_result groups_measure(const json_t *value, size_t *ret_size)
     for (size_t i = 0; i < group_count(value); i++) {
         char number[TOKEN_NUMBER_SIZE];
         struct span group = group_at(value, i, number);
-        if (!group_id_valid(group))
+        if (!identity_group_valid(group))
             return TOKEN_GROUPS;
         size += group.len;
     }

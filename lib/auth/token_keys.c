@@ -3,6 +3,7 @@
 
 #include "auth/key_text.h"
 #include "auth/token.h"
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/random.h"
 

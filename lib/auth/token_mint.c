@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/hmac.h"
 #include "auth/token_keys.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -11,7 +12,7 @@ static bool groups_valid(const struct token_claims *claims)
     if (claims->group_count > GROUPS_MAX)
         return false;
     for (size_t i = 0; i < claims->group_count; i++) {
-        if (!group_id_valid(span_of(claims->groups[i])))
+        if (!identity_group_valid(span_of(claims->groups[i])))
             return false;
     }
     return true;
@@ -26,7 +27,7 @@ static bool claims_valid(const struct token_claims *claims)
         if (!utf8_valid_plain(texts[i]))
             return false;
     }
-    return user_id_valid(span_of(claims->user)) && groups_valid(claims) &&
+    return identity_user_valid(span_of(claims->user)) && groups_valid(claims) &&
            (!claims->id || (utf8_valid_plain(span_of(claims->id)) && strlen(claims->id) <= TOKEN_ID_MAX));
 }
 

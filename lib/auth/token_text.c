@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/token_text.h"
+#include "base/base64.h"
 
 #include <string.h>
 

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,91 +10,6 @@
 #include <string.h>
 
 #define BYTES_MIN_CAP 64
-
-struct span span_of(const char *text)
-{
-    return text ? (struct span){text, strlen(text)} : SPAN_NONE;
-}
-
-bool span_equal(struct span a, struct span b)
-{
-    return a.len == b.len && (!a.len || !memcmp(a.data, b.data, a.len));
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-bool span_equal_nocase(struct span a, struct span b)
-{
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (lower(a.data[i]) != lower(b.data[i]))
-            return false;
-    return true;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-struct span span_trim(struct span text)
-{
-    while (text.len && is_blank(text.data[0])) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len && is_blank(text.data[text.len - 1]))
-        text.len--;
-    return text;
-}
-
-struct span span_split(struct span *rest, char separator)
-{
-    struct span head = *rest;
-    const char *at = head.len ? memchr(head.data, separator, head.len) : NULL;
-    if (!at) {
-        rest->data = head.len ? head.data + head.len : head.data;
-        rest->len = 0;
-        return head;
-    }
-    head.len = (size_t)(at - head.data);
-    rest->data = at + 1;
-    rest->len -= head.len + 1;
-    return head;
-}
-
-int span_to_u64(struct span text, uint64_t max, uint64_t *ret)
-{
-    bool may_overflow = text.len > 19; /* the digits of UINT64_MAX, less one */
-    uint64_t value = 0;
-    if (!text.len)
-        return -1;
-    for (size_t i = 0; i < text.len; i++) {
-        uint64_t digit = (uint64_t)(unsigned char)text.data[i] - '0';
-
-        if (digit > 9 || (may_overflow && value > (UINT64_MAX - digit) / 10))
-            return -1;
-        value = value * 10 + digit;
-    }
-    if (value > max)
-        return -1;
-    *ret = value;
-    return 0;
-}
-
-int span_copy(struct span text, char *out, size_t size)
-{
-    if (text.len >= size || (text.len && memchr(text.data, '\0', text.len)))
-        return -1;
-    if (text.len)
-        memcpy(out, text.data, text.len);
-    out[text.len] = '\0';
-    return 0;
-}
 
 void bytes_finish(struct bytes *b)
 {
@@ -197,4 +113,51 @@ void bytes_consume(struct bytes *b, size_t len)
     }
     memmove(b->data, b->data + len, b->len - len);
     b->len -= len;
+}
+
+static void append_json_escape(struct bytes *b, unsigned char c)
+{
+    static const char letters[] = "btn.fr"; /* of 0x08 to 0x0d; 0x0b has none */
+    if (c == '"' || c == '\\')
+        bytes_printf(b, "\\%c", c);
+    else if (c >= 0x08 && c <= 0x0d && c != 0x0b)
+        bytes_printf(b, "\\%c", letters[c - 0x08]);
+    else
+        bytes_printf(b, "\\u%04x", c);
+}
+
+/* The length of what stands at the front and goes out as it is. */
+static size_t json_run(struct span text)
+{
+    size_t run = 0;
+    while (run < text.len) {
+        uint32_t c;
+        size_t len = utf8_next((struct span){text.data + run, text.len - run}, &c);
+
+        if (!len || c < 0x20 || c == '"' || c == '\\')
+            break;
+        run += len;
+    }
+    return run;
+}
+
+void bytes_append_json(struct bytes *b, struct span text)
+{
+    bytes_append_char(b, '"');
+    while (text.len) {
+        size_t run = json_run(text);
+
+        bytes_append(b, text.data, run);
+        if (run < text.len) {
+            unsigned char c = (unsigned char)text.data[run++];
+
+            if (c < 0x80)
+                append_json_escape(b, c);
+            else
+                bytes_append_text(b, "\xef\xbf\xbd");
+        }
+        text.data += run;
+        text.len -= run;
+    }
+    bytes_append_char(b, '"');
 }

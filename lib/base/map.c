@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/rng.h"
 
 #include <stdlib.h>
 #include <string.h>

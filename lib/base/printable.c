@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/printable.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <wchar.h>

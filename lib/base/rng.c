@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The seeded generator of random.h. */
-#include "base/random.h"
+#include "base/rng.h"
 
 static uint64_t splitmix_next(uint64_t *state)
 {

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/settings_names.h"
 #include "base/settings_value.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -156,9 +156,9 @@ void settings_help(const struct setting_table *tables, size_t count, struct byte
 void settings_show(const struct setting_table *tables, size_t count, const void *config,
                    const struct settings_report *report, struct bytes *out);
 /* "60", "250ms" …: 0, or -1. Shared with scenario files and commands. */
-int duration_parse(struct span text, int64_t *ret_ms);
-int size_parse(struct span text, int64_t *ret_bytes);
+int settings_duration_parse(struct span text, int64_t *ret_ms);
+int settings_size_parse(struct span text, int64_t *ret_bytes);
 /* 90000 -> "90s", 250 -> "250ms", 300000 -> "5m"; out has 32 bytes. */
-void duration_format(int64_t ms, char *out);
+void settings_duration_format(int64_t ms, char *out);
 
 #endif

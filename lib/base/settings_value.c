@@ -50,17 +50,17 @@ static int parse_with_unit(struct span text, const struct unit *units, int64_t m
     return -1;
 }
 
-int duration_parse(struct span text, int64_t *ret_ms)
+int settings_duration_parse(struct span text, int64_t *ret_ms)
 {
     return parse_with_unit(text, duration_units, DURATION_MAX_MS, ret_ms);
 }
 
-int size_parse(struct span text, int64_t *ret_bytes)
+int settings_size_parse(struct span text, int64_t *ret_bytes)
 {
     return parse_with_unit(text, size_units, SIZE_MAX_BYTES, ret_bytes);
 }
 
-void duration_format(int64_t ms, char *out)
+void settings_duration_format(int64_t ms, char *out)
 {
     int64_t factor = 1;
     const char *suffix = "ms";
@@ -127,8 +127,8 @@ static int parse_number(const struct setting *row, struct span text, int64_t *re
 {
     int64_t value;
     int bad = row->type == SETTING_INT        ? parse_int(text, &value)
-              : row->type == SETTING_DURATION ? duration_parse(text, &value)
-                                              : size_parse(text, &value);
+              : row->type == SETTING_DURATION ? settings_duration_parse(text, &value)
+                                              : settings_size_parse(text, &value);
 
     if (bad)
         return -1;
@@ -156,7 +156,7 @@ static void append_number(const struct setting *row, int64_t value, struct bytes
 {
     char text[32];
     if (row->type == SETTING_DURATION) {
-        duration_format(value, text);
+        settings_duration_format(value, text);
         bytes_append_text(out, text);
     } else if (row->type == SETTING_SIZE) {
         append_size(out, value);

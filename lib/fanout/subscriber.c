@@ -18,7 +18,7 @@ void subscriber_finish(struct subscriber *v)
     v->ticket = 0; /* entries for it alone are for nobody now */
 }
 
-struct span resume_reason(enum resume resume)
+struct span subscriber_resume_reason(enum resume resume)
 {
     static const char *const reasons[] = {
         [RESUME_MALFORMED] = "malformed",
@@ -49,7 +49,7 @@ void subscriber_begin(struct subscriber *v, struct fanout *f, const struct roste
     v->cursor = s->seq;
     if (why == RESUME_NOT_ASKED && v->resuming) /* a `resumed` is owed: the snapshot comes in its place */
         why = interest_by_group(v->interest) ? RESUME_FILTERED : RESUME_TOO_OLD;
-    message_write_snapshot_head(v->encoding, id, s->rev, resume_reason(why), &v->snapshot_head);
+    message_write_snapshot_head(v->encoding, id, s->rev, subscriber_resume_reason(why), &v->snapshot_head);
     bytes_append_span(&v->snapshot_head, bytes_span(&s->start));
     v->resuming = false;
 }

@@ -26,7 +26,7 @@ struct subscriber {
 };
 
 /* Whether a subscriber can continue after a revision that it knows. Each but RESUME_DONE is answered by a
- * snapshot that says why (resume_reason). */
+ * snapshot that says why (subscriber_resume_reason). */
 enum resume {
     RESUME_DONE = 0,
     RESUME_NOT_ASKED,
@@ -38,7 +38,7 @@ enum resume {
     RESUME_TOO_OLD,          /* not all changes since then are kept here */
 };
 /* A stable word for clients; SPAN_NONE for the first two. */
-struct span resume_reason(enum resume resume);
+struct span subscriber_resume_reason(enum resume resume);
 
 /* Begins a scan for this subscriber and, when it sees everyone, for all like it. One at a time. Its interest
  * does not change until the end, or the scan is cancelled. */

@@ -10,7 +10,7 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-int percent_decode(struct span text, bool form, struct bytes *scratch, struct span *ret)
+int gate_percent_decode(struct span text, bool form, struct bytes *scratch, struct span *ret)
 {
     size_t start = scratch->len;
     char *out = bytes_reserve(scratch, text.len);
@@ -33,14 +33,14 @@ int percent_decode(struct span text, bool form, struct bytes *scratch, struct sp
     return 0;
 }
 
-int query_get(struct span query, const char *name, struct bytes *scratch, struct span *ret)
+int gate_query_get(struct span query, const char *name, struct bytes *scratch, struct span *ret)
 {
     struct span wanted = span_of(name);
     while (query.len > 0) {
         struct span value = span_split(&query, '&');
         struct span key = span_split(&value, '=');
         if (span_equal(key, wanted))
-            return percent_decode(value, true, scratch, ret);
+            return gate_percent_decode(value, true, scratch, ret);
     }
     return 1;
 }

@@ -172,7 +172,7 @@ static struct span first_given(struct span a, struct span b)
 static int from_query(const struct gate_head *head, const char *name, struct bytes *scratch, struct span *ret,
                       struct gate_answer *answer)
 {
-    int rc = query_get(head->query, name, scratch, ret);
+    int rc = gate_query_get(head->query, name, scratch, ret);
     if (rc < 0)
         return gate_answer_set(answer, 400, GATE_REASON_REQUEST, "The query has a broken escape in '%s'",
                                name);
@@ -187,7 +187,7 @@ static int read_device(const struct gate_head *head, const struct offer *offer, 
         device = first_given(device, offer->others[1]);
     if (device.len == 0 && from_query(head, "device_id", scratch, &device, answer) < 0)
         return -1;
-    if (device.len > 0 && !device_id_valid(device))
+    if (device.len > 0 && !identity_device_valid(device))
         return gate_answer_set(answer, 400, GATE_REASON_REQUEST,
                                "The device id must be 1 to %d bytes of UTF-8 without control "
                                "characters",
@@ -215,7 +215,7 @@ static int refuse_token(struct gate_answer *answer, enum gate_reason reason, con
     return -1;
 }
 
-static int refuse_for_now(struct gate_answer *answer, const char *text)
+static int call_refuse_for_now(struct gate_answer *answer, const char *text)
 {
     gate_answer_set(answer, 503, GATE_REASON_UNAVAILABLE, "%s", text);
     answer->retry_after_s = 1;
@@ -229,7 +229,7 @@ static int read_open_token(const struct gate_head *head, struct span text, struc
     struct token token = {.role = ROLE_MOBILE};
     struct span user, role;
     int rc;
-    if (percent_decode(text, false, scratch, &user) || !user_id_valid(user) ||
+    if (gate_percent_decode(text, false, scratch, &user) || !identity_user_valid(user) ||
         span_copy(user, token.user, sizeof(token.user)))
         return refuse_token(answer, GATE_REASON_TOKEN, "With PRESENCE_AUTH=none the token is the user id");
     token.user_len = user.len;
@@ -252,7 +252,7 @@ static int read_signed_token(const struct gate_config *config, struct span text,
     if (result == TOKEN_KEY && config->unknown_key)
         config->unknown_key(config->unknown_key_arg);
     if (result == TOKEN_KEYS_AWAITED)
-        return refuse_for_now(answer, token_result_text(result));
+        return call_refuse_for_now(answer, token_result_text(result));
     if (result == TOKEN_ROLE)
         return gate_answer_set(answer, 403, GATE_REASON_ROLE, "%s", token_result_text(result));
     if (token_result_status(result) == 403)

@@ -30,7 +30,7 @@ static bool names_us(struct span name)
            span_equal(name, SPAN("*"));
 }
 
-enum log_level log_config_level(const struct log_config *config)
+enum log_level daemon_log_level(const struct log_config *config)
 {
     const char *at = config->debug ? config->debug : "";
     while (*at) {
@@ -135,7 +135,7 @@ static void reload(struct daemon *d)
         if (p->describe_keys)
             p->describe_keys(d->arg, &keys);
         p->settings(fresh, &settings);
-        tell_reloaded(log_config_level(settings.log), bytes_span(&before), bytes_span(&keys));
+        tell_reloaded(daemon_log_level(settings.log), bytes_span(&before), bytes_span(&keys));
     }
     program_log_warnings(&report);
     settings_report_finish(&report);
@@ -180,12 +180,12 @@ static void tell_ready(struct daemon *d)
  * answers. */
 static void stop_listening(struct daemon *d)
 {
-    listen_unlink(&d->listen);
+    listener_unlink(&d->listen);
     listener_shut(d->listener);
     d->program->linger(d->arg, HANDSHAKE_MS, HANDSHAKE_MS);
     listener_empty(d->listener);
     listener_destroy(d->listener);
-    listen_close(&d->listen);
+    listener_close_socket(&d->listen);
     d->program->linger(d->arg, 0, LINGER_MS);
 }
 
@@ -234,7 +234,7 @@ static int serve(struct daemon *d)
         return EXIT_CONFIG;
     }
     p->settings(d->config, &settings);
-    if (listen_open(settings.listen, settings.reuseport, &d->listen, error.text, sizeof(error.text)) < 0) {
+    if (listener_open(settings.listen, settings.reuseport, &d->listen, error.text, sizeof(error.text)) < 0) {
         fprintf(stderr, "%s: %s; --listen or %s names another address\n", p->info->name, error.text,
                 settings.listen_name);
         return EXIT_CONFIG;
@@ -243,7 +243,7 @@ static int serve(struct daemon *d)
     if (d->loop)
         loop_measure_turns(d->loop, p->loop_turns);
     if (!d->loop || p->start(d->arg) < 0) {
-        listen_close(&d->listen);
+        listener_close_socket(&d->listen);
         return EXIT_INTERNAL;
     }
     d->listener = listener_create(d->loop, &d->listen, &listener_hooks, d);

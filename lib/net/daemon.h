@@ -25,7 +25,7 @@ extern const struct setting log_settings[LOG_SETTINGS_COUNT];
 
 /* DEBUG=vp:presence, vp:* and * mean debug whatever LOG_LEVEL says; other programs' names there mean nothing.
  */
-enum log_level log_config_level(const struct log_config *config);
+enum log_level daemon_log_level(const struct log_config *config);
 
 enum daemon_phase { DAEMON_SERVING, DAEMON_LEAVING, DAEMON_DRAINING };
 
@@ -61,7 +61,7 @@ static inline bool daemon_leaving(const struct daemon *d)
 
 /* What the skeleton needs of a program's settings. */
 struct daemon_settings {
-    const char *listen;      /* as listen_open takes it */
+    const char *listen;      /* as listener_open takes it */
     const char *listen_name; /* "PRESENCE_WS_LISTEN": what names another address, beside --listen */
     bool reuseport;
     struct daemon_times times;

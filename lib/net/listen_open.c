@@ -402,19 +402,19 @@ static int each_item(const struct opening *o, const char *spec,
     return 0;
 }
 
-int listen_open(const char *spec, bool reuseport, struct listen_set *ret, char *error, size_t size)
+int listener_open(const char *spec, bool reuseport, struct listen_set *ret, char *error, size_t size)
 {
     struct listen_set set = {0};
     struct opening o = {&set, reuseport, error, size};
     if (each_item(&o, spec, open_item)) {
-        listen_close(&set);
+        listener_close_socket(&set);
         return -1;
     }
     *ret = set;
     return 0;
 }
 
-int listen_check(const char *spec, struct listen_set *ret, char *error, size_t size)
+int listener_check(const char *spec, struct listen_set *ret, char *error, size_t size)
 {
     struct listen_set set = {0};
     struct opening o = {&set, false, error, size};
@@ -424,7 +424,7 @@ int listen_check(const char *spec, struct listen_set *ret, char *error, size_t s
     return 0;
 }
 
-void listen_unlink(struct listen_set *set)
+void listener_unlink(struct listen_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->fds[i] < 0 || !set->is_unix[i] || set->inherited[i] || set->unlinked[i])
@@ -435,9 +435,9 @@ void listen_unlink(struct listen_set *set)
 }
 
 /* Files first: once a socket is closed, the next instance may have bound the name anew. */
-void listen_close(struct listen_set *set)
+void listener_close_socket(struct listen_set *set)
 {
-    listen_unlink(set);
+    listener_unlink(set);
     for (size_t i = 0; i < set->count; i++)
         if (set->fds[i] >= 0)
             close(set->fds[i]);

@@ -28,14 +28,14 @@ struct listen_set {
  * a warning in the log, when the other works; an address that is written out must work. Non-blocking,
  * close-on-exec, backlog 4096. With reuseport several processes may share a port. 0; -1 with a sentence in
  * error that names the address ("port 3000 is in use …"), and nothing is left open. */
-int listen_open(const char *spec, bool reuseport, struct listen_set *ret, char *error, size_t size);
-/* Only what listen_open would refuse for its form, without opening anything. Also fills names[], loopback[]
+int listener_open(const char *spec, bool reuseport, struct listen_set *ret, char *error, size_t size);
+/* Only what listener_open would refuse for its form, without opening anything. Also fills names[], loopback[]
  * and is_unix[]; fds[] are -1. `systemd` counts as not loopback, since only the opened sockets tell. */
-int listen_check(const char *spec, struct listen_set *ret, char *error, size_t size);
+int listener_check(const char *spec, struct listen_set *ret, char *error, size_t size);
 /* Removes the unix socket files, so that nobody new finds the sockets. */
-void listen_unlink(struct listen_set *set);
+void listener_unlink(struct listen_set *set);
 /* The same, and closes. */
-void listen_close(struct listen_set *set);
+void listener_close_socket(struct listen_set *set);
 
 struct listener; /* accepts on a loop */
 /* `accepted` owns fd (non-blocking, close-on-exec, TCP_NODELAY). `peer` is "127.0.0.1", "::1" or "unix",

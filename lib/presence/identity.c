@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "presence/identity.h"
+#include "base/utf8.h"
 
 static const char *const role_names[] = {"mobile", "web", "dashboard"};
 
@@ -8,22 +9,22 @@ static bool id_valid(struct span id, size_t max)
     return id.len >= 1 && id.len <= max && utf8_valid_plain(id);
 }
 
-bool user_id_valid(struct span id)
+bool identity_user_valid(struct span id)
 {
     return id_valid(id, USER_ID_MAX);
 }
 
-bool device_id_valid(struct span id)
+bool identity_device_valid(struct span id)
 {
     return id_valid(id, DEVICE_ID_MAX);
 }
 
-bool token_id_valid(struct span id)
+bool identity_token_valid(struct span id)
 {
     return id_valid(id, TOKEN_ID_MAX);
 }
 
-bool group_id_valid(struct span id)
+bool identity_group_valid(struct span id)
 {
     return id_valid(id, GROUP_ID_MAX);
 }

@@ -24,10 +24,10 @@ enum role { ROLE_MOBILE, ROLE_WEB, ROLE_DASHBOARD };
 
 /* 1–128 bytes of UTF-8 without control characters; ':' is allowed. The same rule holds for devices,
  * groups and token ids. */
-bool user_id_valid(struct span id);
-bool device_id_valid(struct span id);
-bool group_id_valid(struct span id);
-bool token_id_valid(struct span id);
+bool identity_user_valid(struct span id);
+bool identity_device_valid(struct span id);
+bool identity_group_valid(struct span id);
+bool identity_token_valid(struct span id);
 /* "mobile", "web", "dashboard": 0, else -1. */
 int role_parse(struct span text, enum role *ret);
 const char *role_name(enum role role);

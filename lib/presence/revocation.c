@@ -44,9 +44,9 @@ static bool name_valid(struct span name)
         return false;
     struct span rest = {name.data + 2, name.len - 2};
     switch (name.data[0]) {
-    case 'u': return user_id_valid(rest);
-    case 't': return token_id_valid(rest);
-    case 'd': return user_id_valid(span_split(&rest, '\t')) && device_id_valid(rest);
+    case 'u': return identity_user_valid(rest);
+    case 't': return identity_token_valid(rest);
+    case 'd': return identity_user_valid(span_split(&rest, '\t')) && identity_device_valid(rest);
     default: return false;
     }
 }
@@ -145,19 +145,19 @@ static void turn_day(struct issuer_lead *l, int64_t now_ms)
     l->day = day;
 }
 
-bool issuer_lead_see(struct issuer_lead *l, int64_t issued_s, int64_t now_ms)
+bool revocation_issuer_lead_see(struct issuer_lead *l, int64_t issued_s, int64_t now_ms)
 {
     int64_t lead_s = issued_s - now_ms / 1000;
     if (issued_s <= 0 || lead_s <= 0 || lead_s > ISSUER_LEAD_MAX_S)
         return false;
-    bool grown = lead_s > issuer_lead_s(l, now_ms);
+    bool grown = lead_s > revocation_issuer_lead_s(l, now_ms);
     turn_day(l, now_ms);
     if (lead_s > l->most_s[0])
         l->most_s[0] = lead_s;
     return grown;
 }
 
-int64_t issuer_lead_s(const struct issuer_lead *l, int64_t now_ms)
+int64_t revocation_issuer_lead_s(const struct issuer_lead *l, int64_t now_ms)
 {
     struct issuer_lead today = *l;
     turn_day(&today, now_ms);

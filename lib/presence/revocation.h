@@ -61,8 +61,8 @@ struct issuer_lead {
 
 /* Takes in the iat of a token that was accepted now; true when the lead has grown. An iat of more than
  * ISSUER_LEAD_MAX_S ahead tells nothing. */
-bool issuer_lead_see(struct issuer_lead *l, int64_t issued_s, int64_t now_ms);
+bool revocation_issuer_lead_see(struct issuer_lead *l, int64_t issued_s, int64_t now_ms);
 /* 0 to ISSUER_LEAD_MAX_S. */
-int64_t issuer_lead_s(const struct issuer_lead *l, int64_t now_ms);
+int64_t revocation_issuer_lead_s(const struct issuer_lead *l, int64_t now_ms);
 
 #endif

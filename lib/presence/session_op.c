@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "presence/session_op.h"
 
-const char *refusal_reason_name(enum refusal_reason reason)
+const char *session_op_refusal_name(enum refusal_reason reason)
 {
     static const char *const names[] = {"from", "late", "type"};
     return names[reason];

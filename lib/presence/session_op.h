@@ -32,7 +32,7 @@ enum refusal_reason {
     REFUSAL_FOREIGN, /* the user's keys hold other types */
 };
 /* As it stands in the store: "from", "late", "type". */
-const char *refusal_reason_name(enum refusal_reason reason);
+const char *session_op_refusal_name(enum refusal_reason reason);
 
 #define REFUSED_FROM_MAX 128 /* bytes kept of a fromId */
 

@@ -189,7 +189,7 @@ void session_refuse(struct sessions *t, struct session *s, enum refusal_reason r
     r->count += r->count < UINT32_MAX;
     r->reason = reason;
     r->at_ms = now_ms;
-    snprintf(r->text, sizeof(r->text), "%u\t%s", r->count, refusal_reason_name(reason));
+    snprintf(r->text, sizeof(r->text), "%u\t%s", r->count, session_op_refusal_name(reason));
     r->unreported = !first && now_ms < r->reported_ms + t->heartbeat_min_ms;
     if (r->unreported)
         return;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/rng.h"
 #include "redis/redis_adapter.h"
 #include "redis/redis_address.h"
 #include "redis/redis_fault.h"

@@ -175,7 +175,7 @@ int store_read_load(const struct redisReply *reply, struct load_answer *ret)
     return 0;
 }
 
-void load_user(const struct load_answer *answer, size_t i, struct load_user *ret)
+void store_load_user(const struct load_answer *answer, size_t i, struct store_load_user *ret)
 {
     size_t at = i * LOAD_FIELDS;
     ret->user = reply_text(reply_at(answer->users, at));
@@ -250,18 +250,18 @@ static int read_time(struct span text, int64_t *ret)
     return 0;
 }
 
-int revocation_value_read(struct span value, int64_t *ret_issued_s, int64_t *ret_until_ms)
+int store_revocation_read(struct span value, int64_t *ret_issued_s, int64_t *ret_until_ms)
 {
     if (read_time(span_split(&value, '\t'), ret_issued_s) < 0)
         return -1;
     return read_time(value, ret_until_ms);
 }
 
-int revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_name, int64_t *ret_issued_s,
-                 int64_t *ret_until_ms)
+int store_revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_name,
+                       int64_t *ret_issued_s, int64_t *ret_until_ms)
 {
     *ret_name = reply_text(reply_at(answer->pairs, 2 * i));
-    return revocation_value_read(reply_text(reply_at(answer->pairs, 2 * i + 1)), ret_issued_s, ret_until_ms);
+    return store_revocation_read(reply_text(reply_at(answer->pairs, 2 * i + 1)), ret_issued_s, ret_until_ms);
 }
 
 void store_trial(const struct store *s, bool all, struct bytes *out)

@@ -83,16 +83,16 @@ void store_load(const struct store *s, struct span cursor, int64_t page, struct 
 struct load_answer {
     struct store_state state; /* epoch empty: there is none */
     struct span cursor;
-    const struct redisReply *users; /* flat: read with load_user */
+    const struct redisReply *users; /* flat: read with store_load_user */
     size_t count;
 };
-struct load_user {
+struct store_load_user {
     struct span user, device, groups; /* groups: JSON array or empty */
     int64_t last_seen_ms;
     uint64_t rev;
 };
 int store_read_load(const struct redisReply *reply, struct load_answer *ret);
-void load_user(const struct load_answer *answer, size_t i, struct load_user *ret);
+void store_load_user(const struct load_answer *answer, size_t i, struct store_load_user *ret);
 
 struct node_says {
     const char *program, *address;
@@ -118,7 +118,7 @@ struct node_answer {
 };
 int store_read_node(const struct redisReply *reply, struct node_answer *ret);
 
-/* One daemon of presence:nodes. The spans point into *json, which the caller releases with node_finish. */
+/* One daemon of presence:nodes. The spans point into *json, which the caller releases with store_node_finish. */
 struct node {
     struct span name;
     struct span program, address, asserted;
@@ -130,12 +130,12 @@ struct node {
 };
 #define NODE_TTL_MAX_MS INT64_C(86400000)
 /* The i-th pair of a HGETALL-like reply: 0, or -1 for one of a wrong form. */
-int node_read(const struct redisReply *pairs, size_t i, struct node *ret);
-void node_finish(struct node *n);
+int store_node_read(const struct redisReply *pairs, size_t i, struct node *ret);
+void store_node_finish(struct node *n);
 /* The longest TTL among them, for a key of another writer that has none; `own_ms` when nobody says one. */
-int64_t nodes_longest_ttl(const struct redisReply *pairs, int64_t own_ms);
+int64_t store_nodes_longest_ttl(const struct redisReply *pairs, int64_t own_ms);
 /* How many daemons of a program were heard within RECOVERY_ALIVE_MS. now_ms: Redis's. */
-size_t nodes_count_alive(const struct redisReply *pairs, const char *program, int64_t now_ms);
+size_t store_nodes_count_alive(const struct redisReply *pairs, const char *program, int64_t now_ms);
 
 /* Says revocations, and reads all that are in force. */
 void store_revoke(const struct store *s, const struct revocations *list, struct bytes *out);
@@ -148,10 +148,10 @@ struct revoke_answer {
 };
 int store_read_revoke(const struct redisReply *reply, struct revoke_answer *ret);
 /* "issued\tuntil", as it stands in presence:revoked: 0, or -1. */
-int revocation_value_read(struct span value, int64_t *ret_issued_s, int64_t *ret_until_ms);
+int store_revocation_read(struct span value, int64_t *ret_issued_s, int64_t *ret_until_ms);
 /* The i-th: 0, or -1 for one of a wrong form. */
-int revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_name, int64_t *ret_issued_s,
-                 int64_t *ret_until_ms);
+int store_revoke_entry(const struct revoke_answer *answer, size_t i, struct span *ret_name,
+                       int64_t *ret_issued_s, int64_t *ret_until_ms);
 
 /* Tries what the scripts do; nothing is left of it. `all`: also what changes sessions, beside registering. */
 void store_trial(const struct store *s, bool all, struct bytes *out);

@@ -29,8 +29,8 @@ static int64_t last_deadline(const struct redisReply *pairs, bool *ret_any)
     int64_t last_ms = 0;
     for (size_t i = 0; i + 1 < reply_count(pairs); i += 2) {
         struct stored_session session;
-        if (stored_session_read(reply_text(reply_at(pairs, i)), reply_text(reply_at(pairs, i + 1)),
-                                &session) < 0)
+        if (store_session_read(reply_text(reply_at(pairs, i)), reply_text(reply_at(pairs, i + 1)), &session) <
+            0)
             continue;
         *ret_any = true;
         if (session.deadline_ms > last_ms)

@@ -16,13 +16,13 @@ void node_registry_hear_peers(struct recovery *recovery, const struct node_answe
 {
     for (size_t i = 0; i < reply_count(answer->nodes) / 2; i++) {
         struct node n;
-        if (node_read(answer->nodes, i, &n) < 0)
+        if (store_node_read(answer->nodes, i, &n) < 0)
             continue;
         bool spoke = n.seen_ms >= spoken_redis_ms;
         if (span_equal(n.program, SPAN("presence-ws")))
             recovery_node(recovery, n.name, answer->state.now_ms - n.seen_ms, spoke ? n.asserted : SPAN_NONE,
                           n.left, now_ms);
-        node_finish(&n);
+        store_node_finish(&n);
     }
 }
 

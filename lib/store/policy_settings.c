@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/policy_settings.h"
 
+#include "base/utf8.h"
 #include "presence/identity.h"
 
 #include <stdio.h>

@@ -205,7 +205,7 @@ void store_log_back(const struct store *s, uint64_t last, int64_t count, struct 
     log_range(s, "XREVRANGE", last == UINT64_MAX ? "+" : bytes_text(&from), "-", count, out);
 }
 
-int log_entry(const struct redisReply *entries, size_t i, uint64_t *ret_rev, struct span *ret_event)
+int store_log_entry(const struct redisReply *entries, size_t i, uint64_t *ret_rev, struct span *ret_event)
 {
     const struct redisReply *entry = reply_at(entries, i), *fields = reply_at(entry, 1);
     struct span id = reply_text(reply_at(entry, 0)), event = reply_text(reply_at(fields, 1));
@@ -325,7 +325,7 @@ static int64_t ttl_read(const json_t *value)
     return ttl_ms > 0 && ttl_ms <= NODE_TTL_MAX_MS ? ttl_ms : 0;
 }
 
-int node_read(const struct redisReply *pairs, size_t i, struct node *ret)
+int store_node_read(const struct redisReply *pairs, size_t i, struct node *ret)
 {
     struct span name = reply_text(reply_at(pairs, 2 * i)), text = reply_text(reply_at(pairs, 2 * i + 1));
     json_t *json = text.data ? json_loadb(text.data, text.len, 0, NULL) : NULL;
@@ -347,39 +347,39 @@ int node_read(const struct redisReply *pairs, size_t i, struct node *ret)
     return 0;
 }
 
-int64_t nodes_longest_ttl(const struct redisReply *pairs, int64_t own_ms)
+int64_t store_nodes_longest_ttl(const struct redisReply *pairs, int64_t own_ms)
 {
     int64_t longest_ms = 0;
     for (size_t i = 0; i < reply_count(pairs) / 2; i++) {
         struct node node;
-        if (node_read(pairs, i, &node) < 0)
+        if (store_node_read(pairs, i, &node) < 0)
             continue;
         longest_ms = node.ttl_ms > longest_ms ? node.ttl_ms : longest_ms;
-        node_finish(&node);
+        store_node_finish(&node);
     }
     return longest_ms ? longest_ms : own_ms;
 }
 
-size_t nodes_count_alive(const struct redisReply *pairs, const char *program, int64_t now_ms)
+size_t store_nodes_count_alive(const struct redisReply *pairs, const char *program, int64_t now_ms)
 {
     size_t count = 0;
     for (size_t i = 0; i < reply_count(pairs) / 2; i++) {
         struct node node;
-        if (node_read(pairs, i, &node) < 0)
+        if (store_node_read(pairs, i, &node) < 0)
             continue;
         count += span_equal(node.program, span_of(program)) && now_ms - node.seen_ms <= RECOVERY_ALIVE_MS;
-        node_finish(&node);
+        store_node_finish(&node);
     }
     return count;
 }
 
-void node_finish(struct node *n)
+void store_node_finish(struct node *n)
 {
     json_decref(n->json);
     n->json = NULL;
 }
 
-int stored_session_read(struct span name, struct span value, struct stored_session *ret)
+int store_session_read(struct span name, struct span value, struct stored_session *ret)
 {
     uint64_t deadline, beat, opened;
     if (span_to_u64(span_split(&value, '\t'), INT64_MAX, &deadline) < 0 ||
@@ -396,7 +396,7 @@ int stored_session_read(struct span name, struct span value, struct stored_sessi
     return 0;
 }
 
-int stored_refusal_read(struct span value, struct stored_refusal *ret)
+int store_refusal_read(struct span value, struct stored_refusal *ret)
 {
     uint64_t count, at;
     if (span_to_u64(span_split(&value, '\t'), INT64_MAX, &count) < 0)

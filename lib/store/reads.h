@@ -15,7 +15,7 @@ void store_time(struct bytes *out);
 int store_read_time(const struct redisReply *reply, int64_t *ret_ms);
 /* ZCARD of the index: how many users are online. */
 void store_online(const struct store *s, struct bytes *out);
-/* HGETALL of the daemons: read with node_read. */
+/* HGETALL of the daemons: read with store_node_read. */
 void store_nodes(const struct store *s, struct bytes *out);
 /* HMGET epoch: id, run_id, started; answer read with reply_at. */
 void store_epoch(const struct store *s, struct bytes *out);
@@ -65,18 +65,18 @@ struct stored_session {
     struct span name, device, reason, groups;
     int64_t deadline_ms, beat_ms, opened_ms;
 };
-int stored_session_read(struct span name, struct span value, struct stored_session *ret);
+int store_session_read(struct span name, struct span value, struct stored_session *ret);
 
 /* What presence:meta:<id> remembers of heartbeats that did not count, in its field `refused`. */
 struct stored_refusal {
     int64_t count;       /* of that connection, so far */
     int64_t at_ms;       /* the last */
-    struct span reason;  /* refusal_reason_name, of the last */
+    struct span reason;  /* session_op_refusal_name, of the last */
     struct span session; /* "node/connection" */
     struct span from;    /* the fromId of the last; may be cut, may be empty */
 };
 /* 0, or STORE_ERROR for another form, also for none. */
-int stored_refusal_read(struct span value, struct stored_refusal *ret);
+int store_refusal_read(struct span value, struct stored_refusal *ret);
 /* HGET of it, for each of the users. */
 void store_refusals(const struct store *s, const struct span *users, size_t count, struct bytes *out);
 /* ZRANGEBYSCORE … WITHSCORES: (user, when) pairs of those refused since then, the latest last; 1,000 at most. */
@@ -84,12 +84,12 @@ void store_refused_users(const struct store *s, int64_t since_ms, struct bytes *
 
 /* The log of changes. */
 
-/* XRANGE of the log: revisions from `first` on, at most `count`. Entries are read with log_entry. */
+/* XRANGE of the log: revisions from `first` on, at most `count`. Entries are read with store_log_entry. */
 void store_log(const struct store *s, uint64_t first, int64_t count, struct bytes *out);
 /* XREVRANGE: from `last` down. */
 void store_log_back(const struct store *s, uint64_t last, int64_t count, struct bytes *out);
 /* The i-th entry: its revision and its event's JSON: 0, or -1. */
-int log_entry(const struct redisReply *entries, size_t i, uint64_t *ret_rev, struct span *ret_event);
+int store_log_entry(const struct redisReply *entries, size_t i, uint64_t *ret_rev, struct span *ret_event);
 /* TYPE of the log: "stream", "none", or the type of another program's key in its place. */
 void store_log_type(const struct store *s, struct bytes *out);
 

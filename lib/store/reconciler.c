@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/reconciler.h"
 
+#include "base/rng.h"
 #include "redis/resp.h"
 #include "store/keys.h"
 
@@ -130,7 +131,7 @@ static int handle_page(struct reconciler *r, const struct redisReply *reply)
             keys_user_of(r->store->prefix, USER_KEY_PRESENCE, user, &user) < 0 &&
             keys_user_of(r->store->prefix, USER_KEY_META, user, &user) < 0)
             continue;
-        if (!user_id_valid(user))
+        if (!identity_user_valid(user))
             continue;
         bytes_append_span(&r->users, user);
         bytes_append_char(&r->users, SEPARATOR);

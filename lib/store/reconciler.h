@@ -10,7 +10,7 @@
 #ifndef STORE_RECONCILER_H
 #define STORE_RECONCILER_H
 
-#include "base/random.h"
+#include "base/rng.h"
 #include "store/commands.h"
 #include "store/store_request.h"
 

@@ -54,7 +54,7 @@ static void answered(void *machine, const struct redisReply *reply, int64_t now_
     for (size_t i = 0; i < answer.count; i++) {
         struct span name;
         int64_t issued_s, until_ms;
-        if (revoke_entry(&answer, i, &name, &issued_s, &until_ms) == 0)
+        if (store_revoke_entry(&answer, i, &name, &issued_s, &until_ms) == 0)
             more |= revocations_put(&r->list, name, issued_s, until_ms);
     }
     if (more)

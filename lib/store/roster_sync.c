@@ -314,7 +314,7 @@ static void report_removed(void *arg, const struct roster_user *u)
     removal->s->hooks->changed(removal->s->arg, &c, roster_user_groups(u));
 }
 
-static void load_one(struct roster_sync *s, const struct load_user *user, int64_t timestamp_ms)
+static void load_one(struct roster_sync *s, const struct store_load_user *user, int64_t timestamp_ms)
 {
     struct span groups[GROUPS_UNION_MAX];
     bytes_auto before = BYTES_INIT;
@@ -324,13 +324,13 @@ static void load_one(struct roster_sync *s, const struct load_user *user, int64_
         .rev = user->rev,
         .timestamp_ms = timestamp_ms,
         .last_seen_ms = user->last_seen_ms,
-        .device = device_id_valid(user->device) ? user->device : SPAN_NONE,
+        .device = identity_device_valid(user->device) ? user->device : SPAN_NONE,
         .reason = SPAN("recovered"),
         .groups = groups,
     };
-    if (!user_id_valid(c.user))
+    if (!identity_user_valid(c.user))
         return;
-    void *json = groups_read(user->groups, groups, &c.group_count);
+    void *json = control_groups_read(user->groups, groups, &c.group_count);
     copy_claims(roster_get(&s->roster, c.user), &before);
     bool news = roster_load_user(&s->roster, &c);
     const struct roster_user *u = roster_get(&s->roster, c.user);
@@ -339,7 +339,7 @@ static void load_one(struct roster_sync *s, const struct load_user *user, int64_
         s->hooks->changed(s->arg, &c, roster_user_groups(u));
     else if (s->roster.loaded && u)
         report_claims(s, u, bytes_span(&before));
-    groups_read_finish(json);
+    control_groups_finish(json);
 }
 
 /* The first page sets the revision from which on changes count. */
@@ -390,8 +390,8 @@ static void handle_load(struct roster_sync *s, const struct redisReply *reply, i
     if (first)
         begin_load(s, &answer.state);
     for (size_t i = 0; i < answer.count; i++) {
-        struct load_user user;
-        load_user(&answer, i, &user);
+        struct store_load_user user;
+        store_load_user(&answer, i, &user);
         load_one(s, &user, answer.state.now_ms);
     }
     if (span_equal(answer.cursor, SPAN("0")))
@@ -430,7 +430,7 @@ static void log_answered(void *machine, const struct redisReply *reply, int64_t 
     for (size_t i = 0; whole && i < count; i++) {
         struct span text;
         uint64_t rev;
-        whole = log_entry(reply, i, &rev, &text) == 0 && apply_logged(s, rev, text);
+        whole = store_log_entry(reply, i, &rev, &text) == 0 && apply_logged(s, rev, text);
     }
     if (!whole || (count < LOG_PAGE && s->roster.rev < s->log_until)) {
         /* The log no longer reaches back to what is missing. */

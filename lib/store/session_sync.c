@@ -177,7 +177,7 @@ static void end_orphans(struct session_sync *s, const struct audit_answer *answe
         struct span session = reply_text(reply_at(answer->pairs, i + 1));
         uint64_t number;
         span_split(&session, '/');
-        if (user_id_valid(user) && span_to_u64(session, UINT64_MAX, &number) == 0 &&
+        if (identity_user_valid(user) && span_to_u64(session, UINT64_MAX, &number) == 0 &&
             !sessions_find(s->sessions, user, number))
             sessions_end_orphan(s->sessions, user, number, "recovered");
     }

@@ -21,7 +21,7 @@ static int read_groups(const json_t *array, struct span groups[GROUPS_UNION_MAX]
         count = GROUPS_UNION_MAX;
     for (size_t i = 0; i < count; i++) {
         groups[i] = json_reader_span(json_array_get(array, i));
-        if (!group_id_valid(groups[i]))
+        if (!identity_group_valid(groups[i]))
             return -1;
     }
     *ret_count = count;
@@ -32,7 +32,7 @@ static int read_groups(const json_t *array, struct span groups[GROUPS_UNION_MAX]
 static int read_device(const json_t *value, struct span *ret)
 {
     *ret = json_reader_span(value);
-    return json_reader_is_nothing(value) || device_id_valid(*ret) ? 0 : -1;
+    return json_reader_is_nothing(value) || identity_device_valid(*ret) ? 0 : -1;
 }
 
 static int read_db(const json_t *value, int64_t *ret)
@@ -63,7 +63,7 @@ static int read_control(const json_t *root, struct span groups[GROUPS_UNION_MAX]
     ret->rev = json_integer_value(json_object_get(root, "rev")) > 0
                    ? (uint64_t)json_integer_value(json_object_get(root, "rev"))
                    : 0;
-    if (ret->cmd.len == 0 || (json_object_get(root, "userId") && !user_id_valid(ret->user)))
+    if (ret->cmd.len == 0 || (json_object_get(root, "userId") && !identity_user_valid(ret->user)))
         return -1;
     if (read_device(json_object_get(root, "deviceId"), &ret->device) < 0 ||
         read_db(json_object_get(root, "db"), &ret->db) < 0 || read_revocation(root, ret) < 0)
@@ -100,7 +100,7 @@ void control_write_kick(struct span user, struct span device, int64_t db, struct
     encoder_finish(&e);
 }
 
-void *groups_read(struct span text, struct span groups[GROUPS_UNION_MAX], size_t *ret_count)
+void *control_groups_read(struct span text, struct span groups[GROUPS_UNION_MAX], size_t *ret_count)
 {
     *ret_count = 0;
     json_t *array = text.len > 0 ? json_reader_load(text) : NULL;
@@ -109,12 +109,12 @@ void *groups_read(struct span text, struct span groups[GROUPS_UNION_MAX], size_t
     return array;
 }
 
-void groups_read_finish(void *owner)
+void control_groups_finish(void *owner)
 {
     json_decref(owner);
 }
 
-void groups_write(const struct span *groups, size_t count, struct bytes *out)
+void control_groups_write(const struct span *groups, size_t count, struct bytes *out)
 {
     if (count == 0)
         return;

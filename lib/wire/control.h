@@ -37,9 +37,9 @@ void control_finish(struct control *c);
 void control_write_kick(struct span user, struct span device, int64_t db, struct bytes *out);
 
 /* A JSON array of group ids, as meta's field `groups` and the scripts hold it. Returns the owner of the
- * spans, for groups_read_finish; NULL with *ret_count 0 for an empty or wrong text. */
-void *groups_read(struct span text, struct span groups[GROUPS_UNION_MAX], size_t *ret_count);
-void groups_read_finish(void *owner);
-void groups_write(const struct span *groups, size_t count, struct bytes *out);
+ * spans, for control_groups_finish; NULL with *ret_count 0 for an empty or wrong text. */
+void *control_groups_read(struct span text, struct span groups[GROUPS_UNION_MAX], size_t *ret_count);
+void control_groups_finish(void *owner);
+void control_groups_write(const struct span *groups, size_t count, struct bytes *out);
 
 #endif

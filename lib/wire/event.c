@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire/event.h"
 
+#include "base/utf8.h"
 #include "wire/json_reader.h"
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@ static int read_user(json_t *root, struct change *c)
         user = json_object_get(root, "userId");
     }
     c->user = json_reader_span(user);
-    return user_id_valid(c->user) ? 0 : -1;
+    return identity_user_valid(c->user) ? 0 : -1;
 }
 
 static int read_status(const json_t *root, struct change *c)
@@ -39,7 +40,7 @@ static int64_t shared_time(const json_t *root, const char *key)
 static struct span shared_device(const json_t *root)
 {
     struct span device = json_reader_span(json_object_get(root, "deviceId"));
-    return device_id_valid(device) ? device : SPAN_NONE;
+    return identity_device_valid(device) ? device : SPAN_NONE;
 }
 
 static int read_text(const json_t *root, const char *key, struct span *ret)
@@ -95,7 +96,7 @@ static int read_groups(const json_t *root, struct event *e)
         if (i == GROUPS_UNION_MAX)
             break;
         e->groups[i] = json_reader_span(group);
-        if (!group_id_valid(e->groups[i]))
+        if (!identity_group_valid(e->groups[i]))
             return -1;
     }
     e->change.groups = e->groups;

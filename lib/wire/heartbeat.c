@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/utf8.h"
 #include "wire/envelope.h"
 #include "wire/json_peek.h"
 #include "wire/message.h"

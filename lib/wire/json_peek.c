@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire/json_peek.h"
 
+#include "base/utf8.h"
 #include "wire/integer.h"
 
 #include <errno.h>

@@ -81,12 +81,12 @@ struct subscribe {
 
 #define SUBSCRIBE_USERS_MAX 4096
 
-/* A whole message of type 33; on success the caller owns *ret and calls subscribe_finish. The payload must be
+/* A whole message of type 33; on success the caller owns *ret and calls message_subscribe_finish. The payload must be
  * a map; a key that is nil counts as absent; too many ids or one that is none makes it MALFORMED. since.rev
  * is a number or, as in messageId, its decimal text. */
 enum message_result message_read_subscribe(enum encoding encoding, struct span message,
                                            struct subscribe *ret);
-void subscribe_finish(struct subscribe *s);
+void message_subscribe_finish(struct subscribe *s);
 
 /* What a HELLO says: first on a connection, and again whenever `store` has changed. */
 struct hello {

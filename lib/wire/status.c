@@ -2,6 +2,7 @@
 #include "wire/status.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "wire/encoder.h"
 #include "wire/integer.h"
 #include "wire/json_reader.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "wire/envelope.h"
 #include "wire/message.h"
 
@@ -38,10 +39,10 @@ static int add(struct subscribe *s, enum list list, struct span id)
 {
     if (list == LIST_GROUPS) {
         s->groups[s->group_count++] = id;
-        return group_id_valid(id) ? 0 : -1;
+        return identity_group_valid(id) ? 0 : -1;
     }
     s->users[s->user_count++] = id;
-    return user_id_valid(id) ? 0 : -1;
+    return identity_user_valid(id) ? 0 : -1;
 }
 
 static int add_text(struct subscribe *s, enum list list, struct span id)
@@ -268,14 +269,14 @@ enum message_result message_read_subscribe(enum encoding encoding, struct span m
     bytes_reserve(&s.text, TEXT_GROWTH * message.len);
     result = encoding == ENCODING_JSON ? read_json(message, &s) : read_msgpack(message, &s);
     if (result < 0) {
-        subscribe_finish(&s);
+        message_subscribe_finish(&s);
         return MESSAGE_MALFORMED;
     }
     *ret = s;
     return MESSAGE_OK;
 }
 
-void subscribe_finish(struct subscribe *s)
+void message_subscribe_finish(struct subscribe *s)
 {
     free(s->groups);
     free(s->users);

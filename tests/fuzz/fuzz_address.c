@@ -90,9 +90,9 @@ static void try_escapes(struct span text)
     bytes_auto scratch = BYTES_INIT;
     struct span value;
     bytes_reserve(&scratch, 2 * text.len + 2);
-    if (percent_decode(text, true, &scratch, &value) == 0)
+    if (gate_percent_decode(text, true, &scratch, &value) == 0)
         need(value.len <= text.len);
-    (void)query_get(text, "token", &scratch, &value);
+    (void)gate_query_get(text, "token", &scratch, &value);
 }
 
 static void try_url(const char *text)

@@ -13,16 +13,16 @@ static void read_nodes(const struct redisReply *pairs)
 {
     for (size_t i = 0; i < reply_count(pairs) / 2; i++) {
         struct node node;
-        if (node_read(pairs, i, &node) == 0)
-            node_finish(&node);
+        if (store_node_read(pairs, i, &node) == 0)
+            store_node_finish(&node);
     }
 }
 
 static void read_roster(const struct load_answer *a)
 {
     for (size_t i = 0; i < a->count; i++) {
-        struct load_user user;
-        load_user(a, i, &user);
+        struct store_load_user user;
+        store_load_user(a, i, &user);
     }
 }
 
@@ -31,7 +31,7 @@ static void read_revoked(const struct revoke_answer *a)
     for (size_t i = 0; i < a->count; i++) {
         struct span name;
         int64_t issued_s, until_ms;
-        (void)revoke_entry(a, i, &name, &issued_s, &until_ms);
+        (void)store_revoke_entry(a, i, &name, &issued_s, &until_ms);
     }
 }
 

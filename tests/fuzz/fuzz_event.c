@@ -30,11 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct event e;
     if (event_read((struct span){(const char *)data, size}, &e) < 0)
         return 0;
-    if (!user_id_valid(e.change.user) || e.change.group_count > GROUPS_UNION_MAX ||
+    if (!identity_user_valid(e.change.user) || e.change.group_count > GROUPS_UNION_MAX ||
         (e.epoch.len == 0) != (e.change.rev == 0))
         abort();
     for (size_t i = 0; i < e.change.group_count; i++)
-        if (!group_id_valid(e.change.groups[i]))
+        if (!identity_group_valid(e.change.groups[i]))
             abort();
     tell(&e.change);
     event_finish(&e);

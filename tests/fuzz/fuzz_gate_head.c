@@ -61,8 +61,8 @@ static void check_request(const struct gate_config *config, const struct gate_he
         need(answer.status == 400 || answer.status == 401 || answer.status == 403 || answer.status == 421);
         return;
     }
-    need(user_id_valid((struct span){request.token.user, request.token.user_len}));
-    need(request.device.len == 0 || device_id_valid(request.device));
+    need(identity_user_valid((struct span){request.token.user, request.token.user_len}));
+    need(request.device.len == 0 || identity_device_valid(request.device));
     need(protocol.len < GATE_HEAD_MAX && (!protocol.len || !memchr(protocol.data, '\n', protocol.len)));
     gate_request_synthesize(head, &synthetic);
     need(synthetic.len < 256);

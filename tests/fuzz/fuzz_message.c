@@ -68,7 +68,7 @@ static void require_ids(const struct span *ids, size_t count, size_t max, struct
 {
     require(count <= max);
     for (size_t i = 0; i < count; i++)
-        require(user_id_valid(ids[i]) && within(ids[i], text));
+        require(identity_user_valid(ids[i]) && within(ids[i], text));
 }
 
 static void try_subscribe(enum encoding encoding, struct span message)
@@ -82,7 +82,7 @@ static void try_subscribe(enum encoding encoding, struct span message)
     require_ids(s.groups, s.group_count, GROUPS_MAX, bytes_span(&s.text));
     require_ids(s.users, s.user_count, SUBSCRIBE_USERS_MAX, bytes_span(&s.text));
     require(!s.has_since || within(s.since_epoch, bytes_span(&s.text)));
-    subscribe_finish(&s);
+    message_subscribe_finish(&s);
 }
 
 /* A whole message, or a head of MESSAGE_HEAD_MAX bytes, never asks for more. Each shorter head asks for more

@@ -94,7 +94,7 @@ static void receive(struct scene *s, size_t i)
         else if (span_equal(h.from, session_user(s->open[i])))
             session_beat(&s->sessions, s->open[i], h.metadata, s->now_ms);
     } else if (type == MESSAGE_SUBSCRIBE && message_read_subscribe(encoding, message, &wish) == MESSAGE_OK) {
-        subscribe_finish(&wish);
+        message_subscribe_finish(&wish);
     }
 }
 

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (r.count > STATUS_IDS_MAX)
         abort();
     for (size_t i = 0; i < r.count; i++)
-        if (!user_id_valid(r.ids[i].id))
+        if (!identity_user_valid(r.ids[i].id))
             abort();
     answer(&r);
     status_request_finish(&r);

@@ -8,6 +8,7 @@
 #include "auth/key_text.h"
 #include "auth/pem.h"
 #include "auth/token.h"
+#include "base/base64.h"
 
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ static const struct token_keys *server_keys(void)
 
 static void check_token(const struct token *token)
 {
-    need(user_id_valid((struct span){token->user, token->user_len}), "the user is valid");
+    need(identity_user_valid((struct span){token->user, token->user_len}), "the user is valid");
     need(token->user[token->user_len] == '\0', "the user is terminated");
     need(token->expires_s == 0 || token->expires_s > NOW - 60, "the token lives");
     need(token->role == ROLE_MOBILE || token->role == ROLE_WEB || token->role == ROLE_DASHBOARD,
@@ -56,7 +57,7 @@ static void check_token(const struct token *token)
     need(token->groups_problem == NULL || (token->has_groups && token->group_count == 0),
          "groups that can't be known are none");
     for (size_t i = 0; i < token->group_count; i++)
-        need(group_id_valid(token->groups[i]), "a group is valid");
+        need(identity_group_valid(token->groups[i]), "a group is valid");
 }
 
 static void verify(struct span text)

@@ -2,6 +2,7 @@
 #include "daemons.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "presence-expiryd/server.h"
 #include "presence-ws/server.h"
 #include "wire/message.h"
@@ -175,7 +176,7 @@ uint64_t ws_daemon_loads(const struct ws_daemon *d)
 bool ws_daemon_session(const void *owner, char ret_name[64])
 {
     const char *node;
-    const struct session *session = client_session(owner, &node);
+    const struct session *session = connection_session(owner, &node);
     if (!session)
         return false;
     snprintf(ret_name, 64, "%s/%llu", node, (unsigned long long)session->number);

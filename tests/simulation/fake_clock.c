@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* base/clock.h and base/random.h: the simulation's time, and random numbers of its seed. */
 #include "base/clock.h"
+#include "base/random.h"
+#include "base/rng.h"
 #include "cost.h"
 
 int64_t clock_wall_ms(void)

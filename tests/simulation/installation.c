@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "installation.h"
+#include "base/rng.h"
 
 #include <stdio.h>
 

@@ -3,6 +3,7 @@
 #ifndef SIMULATION_INSTALLATION_H
 #define SIMULATION_INSTALLATION_H
 
+#include "base/rng.h"
 #include "daemons.h"
 
 #define SERVERS_MAX  4

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kind.h"
 
-#include "base/random.h"
+#include "base/rng.h"
 
 static const struct {
     const char *name;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "looper.h"
 
+#include "base/rng.h"
 #include "installation.h"
 #include "pipe.h"
 #include "wire/message.h"

@@ -3,6 +3,7 @@
 
 #include "actors.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "cost.h"
 #include "crowd.h"
 #include "fault.h"

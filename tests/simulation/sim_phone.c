@@ -2,6 +2,7 @@
 #include "sim_phone.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "cost.h"
 #include "installation.h"
 #include "presence-sim/client.h"

@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "cost.h"
 
 #include <stdio.h>

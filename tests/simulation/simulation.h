@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/list.h"
-#include "base/random.h"
+#include "base/rng.h"
 
 #define HOSTS_MAX 32 /* processes at a time, Redis and the clients among them */
 #define NEVER     INT64_MAX

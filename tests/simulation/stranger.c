@@ -2,7 +2,7 @@
 #include "stranger.h"
 
 #include "base/mem.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "invariants.h"
 #include "redis/resp.h"
 #include "redis_host.h"

@@ -2,6 +2,7 @@
 #include "viewer.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "installation.h"
 #include "invariants.h"
 #include "presence-sim/client.h"
@@ -42,8 +43,8 @@ static void on_fault(void *arg, enum fault fault, struct span user, uint64_t rev
     /* Of a set's change a viewer bound to groups hears with the revision of a former time. */
     if (fault == FAULT_REVISION && v->config.groups)
         return;
-    simulation_fail("viewer %s: %s, %.*s at revision %llu (snapshot %llu)", v->name, fault_name(fault),
-                    (int)user.len, user.data, (unsigned long long)rev,
+    simulation_fail("viewer %s: %s, %.*s at revision %llu (snapshot %llu)", v->name,
+                    view_checker_fault_name(fault), (int)user.len, user.data, (unsigned long long)rev,
                     (unsigned long long)v->view_checker.base_rev);
 }
 

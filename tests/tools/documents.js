@@ -61,7 +61,7 @@ function closeCodes(reader) {
   const source = sourcesOf(reader, 'cmd/presence-ws');
   const numbers = Object.fromEntries(all(source, /#define (CLOSE_[A-Z_]+)\s+(\d{4})\b/g));
   const code = Object.values(numbers);
-  for (const [statement, name] of all(source, /(\b(?:client_close|break_rule)\((?:[^;"]|"(?:[^"\\]|\\.)*")*?\b(CLOSE_[A-Z_]+)\b(?:[^;"]|"(?:[^"\\]|\\.)*")*;)/g))
+  for (const [statement, name] of all(source, /(\b(?:connection_close|break_rule)\((?:[^;"]|"(?:[^"\\]|\\.)*")*?\b(CLOSE_[A-Z_]+)\b(?:[^;"]|"(?:[^"\\]|\\.)*")*;)/g))
     for (const text of literals(statement)) if (/^[A-Z]/.test(text)) code.push(`${numbers[name]} ${text}`);
   // Functions that close with one code, whatever the reason.
   for (const [wrapper, inside] of all(source, /static void (\w+)\(struct client \*c, const char \*reason\)\s*\{([^]*?)\n\}/g)) {
@@ -78,7 +78,7 @@ function closeCodes(reader) {
 }
 
 function resumeReasons(reader) {
-  return [literals(body(reader('lib/fanout/subscriber.c'), 'resume_reason')), table(reader(PROTOCOL), '## Resume').flatMap(([reason]) => ticked(reason))];
+  return [literals(body(reader('lib/fanout/subscriber.c'), 'subscriber_resume_reason')), table(reader(PROTOCOL), '## Resume').flatMap(([reason]) => ticked(reason))];
 }
 
 function changeReasons(reader) {
@@ -141,7 +141,7 @@ function gateParameters(reader) {
 }
 
 function apiParameters(reader) {
-  const code = all(sourcesOf(reader, 'cmd/presence-api'), /\b(?:read_number\(c|query_get\(c->request->query), "([a-z_]+)"/g).flat();
+  const code = all(sourcesOf(reader, 'cmd/presence-api'), /\b(?:read_number\(c|gate_query_get\(c->request->query), "([a-z_]+)"/g).flat();
   return [code, table(reader(HTTP), '# Lists').flatMap(([name]) => ticked(name))];
 }
 
@@ -158,9 +158,9 @@ function routes(reader) {
 function apiRefusals(reader) {
   const source = sourcesOf(reader, 'cmd/presence-api');
   const code = [];
-  for (const [statement, status] of all(source, /(\brefuse\(&?c,\s*(\d+),(?:[^;"]|"(?:[^"\\]|\\.)*")*;)/g))
+  for (const [statement, status] of all(source, /(\bcall_refuse\(\s*&?c,\s*(\d+),(?:[^;"]|"(?:[^"\\]|\\.)*")*;)/g))
     for (const text of literals(statement)) if (text) code.push(`${status}: ${text}`);
-  for (const [text] of all(source, /\brefuse_for_now\(c, "([^"]*)"\)/g)) code.push(`503: ${text}`);
+  for (const [text] of all(source, /\bcall_refuse_for_now\(c, "([^"]*)"\)/g)) code.push(`503: ${text}`);
   for (const [text] of all(source, /\bfailure = [^;"]*"([^"]*)"/g)) code.push(`503: ${text}`);
   for (const [text] of all(source, /\bfail\(w, "([^"]*)"\)/g)) code.push(`503: ${text}`);
   for (const [text] of all(source, /\bfail\(f, "([^"]*)"\)/g)) code.push(`400: ${text}`);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The figures of the house: lines, circles of files, large structs, prototypes without their module's prefix. figures.js [--list]
+// The figures of the house: lines, circles of files, large structs, prototypes without the prefix of their module or folder. figures.js [--list]
 // Text heuristics, good to a few per cent: a file calls another when it names a function that the other defines.
 'use strict';
 const { execFileSync } = require('child_process');
@@ -73,17 +73,22 @@ function circles(edges) {
   return found;
 }
 
-// Fields of the structs that headers show. Settings and metrics have a field for each row of their table, so theirs are left out.
+// Fields of the structs that headers show, and those of them that two source files or more touch: the struct is shared as far as that.
+// Settings and metrics have a field for each row of their table, so theirs are left out.
 function structs() {
   const found = [];
+  const sources = files.filter((n) => n.endsWith('.c')).map((n) => bare(text.get(n)));
   for (const f of files.filter((n) => n.endsWith('.h'))) {
     for (const m of bare(text.get(f)).matchAll(/^struct (\w+) \{\n([^]*?)^\}/gm)) {
       if (/config|counters|settings|options/.test(m[1])) continue;
-      const flat = m[2].replace(/\{[^{}]*\}/g, '').replace(/\([^()]*\)/g, '');
-      found.push([flat.split(';').slice(0, -1).reduce((n, field) => n + field.split(',').length, 0), `${f} struct ${m[1]}`]);
+      const flat = m[2].replace(/\{[^{}]*\}/g, '').replace(/\(\*(\w+)\)\s*\([^()]*\)/g, '$1').replace(/\([^()]*\)/g, '');
+      const names = flat.split(';').slice(0, -1).flatMap((field) => field.split(',')).map((field) => /(\w+)\s*(\[[^\]]*\]\s*)*(:\s*\d+)?\s*$/.exec(field)?.[1]);
+      const users = sources.filter((source) => new RegExp(`struct ${m[1]}\\b`).test(source));
+      const shared = names.filter((name) => users.filter((source) => new RegExp(`(->|\\.)${name}\\b`).test(source)).length > 1);
+      found.push({ fields: names.length, shared: shared.length, name: `${f} struct ${m[1]}` });
     }
   }
-  return found.sort((a, b) => b[0] - a[0]);
+  return found;
 }
 
 function foreign() {
@@ -97,7 +102,8 @@ function foreign() {
       return outside;
     }).join(' ');
     const stem = path.basename(f, '.h').replace(/_inner$/, '');
-    const starts = [stem.split('_')[0], stem.replace(/s$/, '')];
+    const folder = path.basename(path.dirname(f)).replace(/^presence-/, '');
+    const starts = [stem.split('_')[0], stem.split('_')[0].replace(/s$/, ''), stem.replace(/s$/, ''), `${folder}_`];
     for (const m of flat.matchAll(/[A-Za-z_][\w\s*]*?\b([a-z_]\w*)\s*\([^;{]*\)\s*(?:__attribute__\(\([^;]*\)\))?\s*;/g)) {
       if (m[0].trim().startsWith('typedef')) continue;
       all++;
@@ -111,10 +117,12 @@ lines();
 const rings = circles(calls());
 console.log(`circles of files: ${rings.length}`);
 if (list) for (const ring of rings) console.log(`  ${ring.join(' ')}`);
-const largest = structs();
-console.log(`largest struct in a header: ${largest[0].join(' fields, ')}`);
-if (list) for (const [count, name] of largest.slice(1, 12)) console.log(`  ${count} ${name}`);
+for (const [what, key] of [['largest struct in a header', 'fields'], ['most fields that two files or more touch', 'shared']]) {
+  const largest = structs().sort((a, b) => b[key] - a[key]);
+  console.log(`${what}: ${largest[0][key]}, ${largest[0].name}`);
+  if (list) for (const s of largest.slice(1, 12)) console.log(`  ${s[key]} ${s.name}`);
+}
 const { found, all } = foreign();
-console.log(`prototypes without their module's prefix: ${found.length} of ${all}`);
+console.log(`prototypes without the prefix of their module or folder: ${found.length} of ${all}`);
 if (list) for (const name of found) console.log(`  ${name}`);
 console.log(`texts that cite a contract section: ${[...text.values()].filter((t) => /contract section/i.test(t)).length}`);

@@ -4,6 +4,7 @@
 #ifndef TEST_SIGNER_H
 #define TEST_SIGNER_H
 
+#include "base/base64.h"
 #include "base/bytes.h"
 
 #include <openssl/bn.h>

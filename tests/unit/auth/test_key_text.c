@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Public keys as people have them: certificates in PEM, by kid in JSON, and in JWKs. */
 #include "auth/key_text.h"
+#include "base/base64.h"
 #include "signer.h"
 
 #include <openssl/err.h>

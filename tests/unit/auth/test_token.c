@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signatures, algorithms, headers: what is taken, and the attacks that must not be. */
 #include "auth/token.h"
+#include "base/base64.h"
 #include "signer.h"
 
 #include <openssl/err.h>

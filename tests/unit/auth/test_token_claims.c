@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a rightly signed token says: times, user, role, groups. */
 #include "auth/token.h"
+#include "base/base64.h"
 #include "signer.h"
 
 #include <setjmp.h>

@@ -2,6 +2,7 @@
 /* Tokens while keys are fetched: before the first time, after it, and beside a secret and a file. */
 #include "auth/key_text.h"
 #include "auth/token.h"
+#include "base/base64.h"
 #include "signer.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Loading keys: PEM, JWKS, secrets, and what stops the start. */
 #include "auth/token.h"
+#include "base/base64.h"
 #include "signer.h"
 
 #include <openssl/err.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tokens minted here: read back, known elsewhere, and what can't be minted. */
 #include "auth/token.h"
+#include "base/base64.h"
 #include "signer.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A token's text: its shape, its size, and all the ways to get it wrong. */
 #include "auth/token.h"
+#include "base/base64.h"
 #include "signer.h"
 
 #include <setjmp.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/base64.h"
 #include "base/bytes.h"
-#include "base/random.h"
+#include "base/rng.h"
+#include "base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

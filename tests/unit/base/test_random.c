@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/random.h"
+#include "base/rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -58,7 +58,7 @@ static void test_duration_parse(void **state)
         {"60sec", -1, 0},
     };
 
-    check_numbers(rows, sizeof(rows) / sizeof(rows[0]), duration_parse);
+    check_numbers(rows, sizeof(rows) / sizeof(rows[0]), settings_duration_parse);
 }
 
 static void test_size_parse(void **state)
@@ -80,7 +80,7 @@ static void test_size_parse(void **state)
         {"4.5k", -1, 0},
     };
 
-    check_numbers(rows, sizeof(rows) / sizeof(rows[0]), size_parse);
+    check_numbers(rows, sizeof(rows) / sizeof(rows[0]), settings_size_parse);
 }
 
 static void test_duration_format(void **state)
@@ -98,11 +98,11 @@ static void test_duration_format(void **state)
         char text[32];
         int64_t back;
 
-        duration_format(rows[i].input, text);
+        settings_duration_format(rows[i].input, text);
         assert_string_equal(text, rows[i].expected);
         if (rows[i].input < 0)
             continue;
-        assert_int_equal(duration_parse(span_of(text), &back), 0);
+        assert_int_equal(settings_duration_parse(span_of(text), &back), 0);
         assert_int_equal(back, rows[i].input);
     }
 }

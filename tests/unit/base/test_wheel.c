@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/random.h"
+#include "base/rng.h"
 #include "base/wheel.h"
 
 #include <setjmp.h>

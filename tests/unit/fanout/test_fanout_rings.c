@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "fanout_fixture.h"
 
 /* A ring that comes round many times, with frames of any size, and entries that come round too. */

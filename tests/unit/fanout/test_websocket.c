@@ -145,7 +145,7 @@ static void scene_begin(struct scene *s)
     s->gate = gate_create(s->loop, &config, &gate_hooks, s);
     s->endpoint = websocket_endpoint_create(s->loop, &hooks, s);
     assert_non_null(s->endpoint);
-    assert_int_equal(listen_open("127.0.0.1:0", false, &s->set, error, sizeof(error)), 0);
+    assert_int_equal(listener_open("127.0.0.1:0", false, &s->set, error, sizeof(error)), 0);
     s->client = -1;
 }
 
@@ -153,7 +153,7 @@ static void scene_end(struct scene *s)
 {
     gate_destroy(s->gate);
     websocket_endpoint_destroy(s->endpoint);
-    listen_close(&s->set);
+    listener_close_socket(&s->set);
     loop_destroy(s->loop);
     if (s->client >= 0)
         close(s->client);

@@ -188,7 +188,7 @@ static void test_queries(void **state)
     for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
         bytes_auto scratch = BYTES_INIT;
         struct span value = SPAN_NONE;
-        assert_int_equal(query_get(span_of(queries[i].query), queries[i].name, &scratch, &value),
+        assert_int_equal(gate_query_get(span_of(queries[i].query), queries[i].name, &scratch, &value),
                          queries[i].rc);
         if (queries[i].rc == 0)
             assert_span(value, queries[i].value);

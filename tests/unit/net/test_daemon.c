@@ -38,7 +38,7 @@ static void test_debug_names(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct log_config config = {.level = cases[i].level, .debug = (char *)cases[i].debug};
-        assert_int_equal(log_config_level(&config), cases[i].expected);
+        assert_int_equal(daemon_log_level(&config), cases[i].expected);
     }
 }
 
@@ -175,7 +175,7 @@ static void on_stop(void *arg)
 
 static enum log_level level_of(const void *config)
 {
-    return log_config_level(&((const struct config *)config)->log);
+    return daemon_log_level(&((const struct config *)config)->log);
 }
 
 /* The program runs; returns its exit code. */

@@ -61,7 +61,7 @@ static void test_forms(void **state)
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         struct listen_set set = {0};
         char error[256] = "", names[512] = "", loopback[LISTEN_MAX + 1] = "";
-        int rc = listen_check(forms[i].spec, &set, error, sizeof(error));
+        int rc = listener_check(forms[i].spec, &set, error, sizeof(error));
 
         assert_int_equal(rc, forms[i].names ? 0 : -1);
         if (rc) {
@@ -85,7 +85,7 @@ static void test_a_path_too_long(void **state)
     struct listen_set set;
     char error[256], spec[140] = "unix:/";
     memset(spec + 6, 'x', 109);
-    assert_int_equal(listen_check(spec, &set, error, sizeof(error)), -1);
+    assert_int_equal(listener_check(spec, &set, error, sizeof(error)), -1);
     assert_non_null(strstr(error, "at most 107"));
 }
 
@@ -98,32 +98,32 @@ static void test_port_zero_and_port_in_use(void **state)
 {
     struct listen_set first, second = {.count = 7};
     char error[256], spec[64], wanted[64];
-    assert_int_equal(listen_open("0", false, &first, error, sizeof(error)), 0);
+    assert_int_equal(listener_open("0", false, &first, error, sizeof(error)), 0);
     assert_true(first.count >= 1);
     assert_true(port_of(first.names[0]) > 0);
     assert_true(fcntl(first.fds[0], F_GETFD) & FD_CLOEXEC);
     assert_true(fcntl(first.fds[0], F_GETFL) & O_NONBLOCK);
     snprintf(spec, sizeof(spec), "127.0.0.1:%d", port_of(first.names[0]));
     snprintf(wanted, sizeof(wanted), "port %d is in use", port_of(first.names[0]));
-    assert_int_equal(listen_open(spec, false, &second, error, sizeof(error)), -1);
+    assert_int_equal(listener_open(spec, false, &second, error, sizeof(error)), -1);
     assert_non_null(strstr(error, wanted));
     assert_int_equal(second.count, 7);
-    listen_close(&first);
-    assert_int_equal(listen_open(spec, false, &first, error, sizeof(error)), 0);
-    listen_close(&first);
+    listener_close_socket(&first);
+    assert_int_equal(listener_open(spec, false, &first, error, sizeof(error)), 0);
+    listener_close_socket(&first);
 }
 
 static bool machine_has_ipv6(void)
 {
     struct listen_set set;
     char error[256];
-    if (listen_open("[::1]:0", false, &set, error, sizeof(error)))
+    if (listener_open("[::1]:0", false, &set, error, sizeof(error)))
         return false;
-    listen_close(&set);
+    listener_close_socket(&set);
     return true;
 }
 
-/* What listen_open gives in a process without the families: the names, the error, and the log. */
+/* What listener_open gives in a process without the families: the names, the error, and the log. */
 static void open_without(const char *spec, bool v4, bool v6, char said[1024])
 {
     int out[2], status;
@@ -140,7 +140,7 @@ static void open_without(const char *spec, bool v4, bool v6, char said[1024])
         log_set_fd(out[1]);
         if ((!v4 && lose_family(AF_INET)) || (!v6 && lose_family(AF_INET6)))
             _exit(1);
-        if (listen_open(spec, false, &set, error, sizeof(error)))
+        if (listener_open(spec, false, &set, error, sizeof(error)))
             dprintf(out[1], "refused: %s", error);
         else
             for (size_t i = 0; i < set.count; i++)
@@ -196,22 +196,22 @@ static void test_a_pair_with_a_port_in_use(void **state)
     char error[256], spec[64];
     if (!machine_has_ipv6())
         skip();
-    assert_int_equal(listen_open("[::1]:0", false, &first, error, sizeof(error)), 0);
+    assert_int_equal(listener_open("[::1]:0", false, &first, error, sizeof(error)), 0);
     snprintf(spec, sizeof(spec), "localhost:%d", port_of(first.names[0]));
-    assert_int_equal(listen_open(spec, false, &second, error, sizeof(error)), -1);
+    assert_int_equal(listener_open(spec, false, &second, error, sizeof(error)), -1);
     assert_non_null(strstr(error, "is in use ([::1]:"));
-    listen_close(&first);
+    listener_close_socket(&first);
 }
 
 static void test_reuseport_shares(void **state)
 {
     struct listen_set first, second;
     char error[256], spec[64];
-    assert_int_equal(listen_open("127.0.0.1:0", true, &first, error, sizeof(error)), 0);
+    assert_int_equal(listener_open("127.0.0.1:0", true, &first, error, sizeof(error)), 0);
     snprintf(spec, sizeof(spec), "127.0.0.1:%d", port_of(first.names[0]));
-    assert_int_equal(listen_open(spec, true, &second, error, sizeof(error)), 0);
-    listen_close(&first);
-    listen_close(&second);
+    assert_int_equal(listener_open(spec, true, &second, error, sizeof(error)), 0);
+    listener_close_socket(&first);
+    listener_close_socket(&second);
 }
 
 struct scratch {
@@ -233,15 +233,15 @@ static void test_unix_socket_file(void **state)
     struct stat st;
     char error[256];
     scratch_make(&s);
-    assert_int_equal(listen_open(s.spec, false, &set, error, sizeof(error)), 0);
+    assert_int_equal(listener_open(s.spec, false, &set, error, sizeof(error)), 0);
     assert_int_equal(stat(s.path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0660);
     assert_true(set.is_unix[0] && set.loopback[0]);
-    assert_int_equal(listen_open(s.spec, false, &other, error, sizeof(error)), -1);
+    assert_int_equal(listener_open(s.spec, false, &other, error, sizeof(error)), -1);
     assert_non_null(strstr(error, "in use"));
     close(set.fds[0]); /* as if the process had been killed */
-    assert_int_equal(listen_open(s.spec, false, &set, error, sizeof(error)), 0);
-    listen_close(&set);
+    assert_int_equal(listener_open(s.spec, false, &set, error, sizeof(error)), 0);
+    listener_close_socket(&set);
     assert_int_equal(stat(s.path, &st), -1);
     rmdir(s.dir);
 }
@@ -255,7 +255,7 @@ static void test_a_file_is_not_replaced(void **state)
     scratch_make(&s);
     file = fopen(s.path, "w");
     fclose(file);
-    assert_int_equal(listen_open(s.spec, false, &set, error, sizeof(error)), -1);
+    assert_int_equal(listener_open(s.spec, false, &set, error, sizeof(error)), -1);
     assert_non_null(strstr(error, "no socket"));
     assert_int_equal(unlink(s.path), 0);
     rmdir(s.dir);
@@ -266,11 +266,11 @@ static void test_systemd_without_sockets(void **state)
     struct listen_set set;
     char error[256];
     unsetenv("LISTEN_PID");
-    assert_int_equal(listen_open("systemd", false, &set, error, sizeof(error)), -1);
+    assert_int_equal(listener_open("systemd", false, &set, error, sizeof(error)), -1);
     assert_non_null(strstr(error, "LISTEN_FDS"));
     setenv("LISTEN_PID", "1", 1);
     setenv("LISTEN_FDS", "1", 1);
-    assert_int_equal(listen_open("systemd", false, &set, error, sizeof(error)), -1);
+    assert_int_equal(listener_open("systemd", false, &set, error, sizeof(error)), -1);
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
 }
@@ -321,7 +321,7 @@ static void accept_over(const char *spec, const char *peer, bool tcp)
     char error[256];
     int client, on = 0;
     socklen_t len = sizeof(on);
-    assert_int_equal(listen_open(spec, false, &set, error, sizeof(error)), 0);
+    assert_int_equal(listener_open(spec, false, &set, error, sizeof(error)), 0);
     a.listener = listener_create(a.loop, &set, &hooks, &a);
     client = connect_to(&set);
     loop_run(a.loop);
@@ -333,7 +333,7 @@ static void accept_over(const char *spec, const char *peer, bool tcp)
     close(a.fd);
     close(client);
     loop_destroy(a.loop);
-    listen_close(&set);
+    listener_close_socket(&set);
 }
 
 static void test_accepts(void **state)
@@ -352,7 +352,7 @@ static void test_pauses_without_descriptors(void **state)
     struct rlimit none;
     char error[256];
     int client;
-    assert_int_equal(listen_open("127.0.0.1:0", false, &set, error, sizeof(error)), 0);
+    assert_int_equal(listener_open("127.0.0.1:0", false, &set, error, sizeof(error)), 0);
     a.listener = listener_create(a.loop, &set, &hooks, &a);
     client = connect_to(&set);
     getrlimit(RLIMIT_NOFILE, &a.before);
@@ -364,7 +364,7 @@ static void test_pauses_without_descriptors(void **state)
     close(a.fd);
     close(client);
     loop_destroy(a.loop);
-    listen_close(&set);
+    listener_close_socket(&set);
 }
 
 struct counted {
@@ -404,7 +404,7 @@ static void test_drains(void **state)
         char error[256];
         int clients[3];
 
-        assert_int_equal(listen_open("127.0.0.1:0", false, &set, error, sizeof(error)), 0);
+        assert_int_equal(listener_open("127.0.0.1:0", false, &set, error, sizeof(error)), 0);
         set.inherited[0] = inherited;
         listener = listener_create(c.loop, &set, &counting, &c);
         clients[0] = connect_to(&set);
@@ -419,7 +419,7 @@ static void test_drains(void **state)
         assert_int_equal(c.accepted, inherited ? 1 : 3);
         listener_destroy(listener);
         loop_destroy(c.loop);
-        listen_close(&set);
+        listener_close_socket(&set);
         for (int i = 0; i < 3; i++)
             close(clients[i]);
     }
@@ -433,14 +433,14 @@ static void test_a_file_is_removed_once(void **state)
     char error[256];
     struct stat st;
     scratch_make(&s);
-    assert_int_equal(listen_open(s.spec, false, &set, error, sizeof(error)), 0);
-    listen_unlink(&set);
+    assert_int_equal(listener_open(s.spec, false, &set, error, sizeof(error)), 0);
+    listener_unlink(&set);
     assert_int_equal(stat(s.path, &st), -1);
-    assert_int_equal(listen_open(s.spec, false, &next, error, sizeof(error)), 0);
-    listen_unlink(&set);
-    listen_close(&set);
+    assert_int_equal(listener_open(s.spec, false, &next, error, sizeof(error)), 0);
+    listener_unlink(&set);
+    listener_close_socket(&set);
     assert_int_equal(stat(s.path, &st), 0);
-    listen_close(&next);
+    listener_close_socket(&next);
     assert_int_equal(stat(s.path, &st), -1);
     rmdir(s.dir);
 }

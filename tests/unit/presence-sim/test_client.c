@@ -81,7 +81,7 @@ static void test_interests(void **state)
             expect_int(cases[i].name, s.has_since, interest->since_epoch.len != 0);
             expect_span(cases[i].name, s.since_epoch, interest->since_epoch);
             expect_int(cases[i].name, s.since_rev, interest->since_rev);
-            subscribe_finish(&s);
+            message_subscribe_finish(&s);
         }
     }
 }

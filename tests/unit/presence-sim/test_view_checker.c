@@ -31,7 +31,7 @@ struct table {
 static void on_fault(void *arg, enum fault fault, struct span user, uint64_t rev, int64_t at_ms)
 {
     struct table *t = arg;
-    bytes_printf(&t->faults, "%s:%.*s:%llu ", fault_name(fault), (int)user.len, user.data,
+    bytes_printf(&t->faults, "%s:%.*s:%llu ", view_checker_fault_name(fault), (int)user.len, user.data,
                  (unsigned long long)rev);
 }
 
@@ -209,10 +209,11 @@ static void test_names(void **state)
 {
     for (int i = 0; i < FAULTS; i++) {
         enum fault fault = FAULTS;
-        assert_int_equal(fault_parse(span_of(fault_name((enum fault)i)), &fault), 0);
+        assert_int_equal(view_checker_fault_parse(span_of(view_checker_fault_name((enum fault)i)), &fault),
+                         0);
         assert_int_equal(fault, i);
     }
-    assert_int_equal(fault_parse(SPAN("none"), &(enum fault){0}), -1);
+    assert_int_equal(view_checker_fault_parse(SPAN("none"), &(enum fault){0}), -1);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "presence-sim/ws_client.h"
 
 #include <arpa/inet.h>

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/map.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "presence/interest.h"
 
 static struct group *hold(struct groups *g, const char *format, int a, int b)

@@ -41,8 +41,8 @@ static void test_ids(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct span id = rows[i].input;
 
-        if (user_id_valid(id) != rows[i].valid || device_id_valid(id) != rows[i].valid ||
-            group_id_valid(id) != rows[i].valid)
+        if (identity_user_valid(id) != rows[i].valid || identity_device_valid(id) != rows[i].valid ||
+            identity_group_valid(id) != rows[i].valid)
             fail_msg("%s", rows[i].name);
     }
 }
@@ -51,15 +51,15 @@ static void test_length_is_in_bytes(void **state)
 {
     char text[USER_ID_MAX + 2];
     memset(text, 'x', sizeof(text));
-    assert_true(user_id_valid((struct span){text, USER_ID_MAX}));
-    assert_false(user_id_valid((struct span){text, USER_ID_MAX + 1}));
-    assert_false(device_id_valid((struct span){text, DEVICE_ID_MAX + 1}));
-    assert_false(group_id_valid((struct span){text, GROUP_ID_MAX + 1}));
+    assert_true(identity_user_valid((struct span){text, USER_ID_MAX}));
+    assert_false(identity_user_valid((struct span){text, USER_ID_MAX + 1}));
+    assert_false(identity_device_valid((struct span){text, DEVICE_ID_MAX + 1}));
+    assert_false(identity_group_valid((struct span){text, GROUP_ID_MAX + 1}));
     for (size_t i = 0; i < sizeof(text); i += 2)
         memcpy(text + i, "\xc3\xa4", 2);
-    assert_true(user_id_valid((struct span){text, USER_ID_MAX}));
-    assert_false(user_id_valid((struct span){text, USER_ID_MAX - 1}));
-    assert_false(user_id_valid((struct span){text, USER_ID_MAX + 2}));
+    assert_true(identity_user_valid((struct span){text, USER_ID_MAX}));
+    assert_false(identity_user_valid((struct span){text, USER_ID_MAX - 1}));
+    assert_false(identity_user_valid((struct span){text, USER_ID_MAX + 2}));
 }
 
 static void test_roles(void **state)

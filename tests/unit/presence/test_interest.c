@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "presence/interest.h"
 
 static size_t words(const char *text, struct span out[16])

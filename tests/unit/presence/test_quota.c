@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "presence/quota.h"
 
-#include "base/random.h"
+#include "base/rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

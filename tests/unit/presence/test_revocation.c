@@ -72,23 +72,23 @@ static void test_the_lead_of_issuers(void **state)
 {
     struct issuer_lead l = {0};
     int64_t now_ms = 20000 * DAY_MS + 500, now_s = now_ms / 1000;
-    assert_false(issuer_lead_see(&l, now_s - 100, now_ms));
-    assert_false(issuer_lead_see(&l, now_s, now_ms));
-    assert_false(issuer_lead_see(&l, 0, now_ms));
-    assert_false(issuer_lead_see(&l, now_s + ISSUER_LEAD_MAX_S + 1, now_ms));
-    assert_false(issuer_lead_see(&l, now_ms, now_ms));
-    assert_int_equal(issuer_lead_s(&l, now_ms), 0);
-    assert_true(issuer_lead_see(&l, now_s + 5, now_ms));
-    assert_false(issuer_lead_see(&l, now_s + 5, now_ms));
-    assert_false(issuer_lead_see(&l, now_s + 4, now_ms));
-    assert_int_equal(issuer_lead_s(&l, now_ms), 5);
+    assert_false(revocation_issuer_lead_see(&l, now_s - 100, now_ms));
+    assert_false(revocation_issuer_lead_see(&l, now_s, now_ms));
+    assert_false(revocation_issuer_lead_see(&l, 0, now_ms));
+    assert_false(revocation_issuer_lead_see(&l, now_s + ISSUER_LEAD_MAX_S + 1, now_ms));
+    assert_false(revocation_issuer_lead_see(&l, now_ms, now_ms));
+    assert_int_equal(revocation_issuer_lead_s(&l, now_ms), 0);
+    assert_true(revocation_issuer_lead_see(&l, now_s + 5, now_ms));
+    assert_false(revocation_issuer_lead_see(&l, now_s + 5, now_ms));
+    assert_false(revocation_issuer_lead_see(&l, now_s + 4, now_ms));
+    assert_int_equal(revocation_issuer_lead_s(&l, now_ms), 5);
     /* It is kept that day and the next. */
-    assert_false(issuer_lead_see(&l, now_s + 86400 + 2, now_ms + DAY_MS));
-    assert_int_equal(issuer_lead_s(&l, now_ms + DAY_MS), 5);
-    assert_int_equal(issuer_lead_s(&l, now_ms + 2 * DAY_MS), 2);
-    assert_int_equal(issuer_lead_s(&l, now_ms + 3 * DAY_MS), 0);
-    assert_true(issuer_lead_see(&l, now_s + 3 * 86400 + ISSUER_LEAD_MAX_S, now_ms + 3 * DAY_MS));
-    assert_int_equal(issuer_lead_s(&l, now_ms + 3 * DAY_MS), ISSUER_LEAD_MAX_S);
+    assert_false(revocation_issuer_lead_see(&l, now_s + 86400 + 2, now_ms + DAY_MS));
+    assert_int_equal(revocation_issuer_lead_s(&l, now_ms + DAY_MS), 5);
+    assert_int_equal(revocation_issuer_lead_s(&l, now_ms + 2 * DAY_MS), 2);
+    assert_int_equal(revocation_issuer_lead_s(&l, now_ms + 3 * DAY_MS), 0);
+    assert_true(revocation_issuer_lead_see(&l, now_s + 3 * 86400 + ISSUER_LEAD_MAX_S, now_ms + 3 * DAY_MS));
+    assert_int_equal(revocation_issuer_lead_s(&l, now_ms + 3 * DAY_MS), ISSUER_LEAD_MAX_S);
 }
 
 static void test_names(void **state)

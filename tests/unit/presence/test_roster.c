@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "presence/roster.h"
 
 /* Words of a story; users are letters.

@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "presence/roster.h"
 
 #define USERS     40

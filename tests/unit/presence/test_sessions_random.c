@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "sessions_counted.h"
 
 #define TTL_MS 60000

@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "presence/turns.h"
 
 /* Who waits, by letters: "a1" is the connection 1 of account a. */

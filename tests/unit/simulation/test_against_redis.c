@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The model and a real Redis, given the same random commands and scripts, answer alike and end with the same
  * keys. */
+#include "base/rng.h"
 #include "pair.h"
 
 #include <time.h>

@@ -144,7 +144,7 @@ static inline void view_checker_log(struct view_checker *w)
         if (strcmp(t->messages[i].channel, "presence:updates") != 0)
             continue;
         /* An epoch that began in between took the entries before it along. */
-        if (log_entry(log, at++, &rev, &event) < 0) {
+        if (store_log_entry(log, at++, &rev, &event) < 0) {
             assert_true(w->may_repeat);
             break;
         }
@@ -162,7 +162,7 @@ static inline int64_t view_checker_deadline(struct view_checker *w, const char *
     int64_t last = 0;
     for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements; i += 2) {
         struct stored_session s;
-        if (stored_session_read(reply_text(r->element[i]), reply_text(r->element[i + 1]), &s) == 0 &&
+        if (store_session_read(reply_text(r->element[i]), reply_text(r->element[i + 1]), &s) == 0 &&
             s.deadline_ms > last)
             last = s.deadline_ms;
     }

@@ -5,7 +5,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/random.h"
+#include "base/rng.h"
 #include "store/node_registry.h"
 #include "store/roster_sync.h"
 

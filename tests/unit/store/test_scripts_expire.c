@@ -2,7 +2,7 @@
 /* Silence: deadlines that pass, and what a silence of the store itself proves (KEYS.md). */
 #include "store_scenario.h"
 
-#include "base/random.h"
+#include "base/rng.h"
 
 static const struct scenario scenarios[] = {
     {"a deadline passes, and nobody notices twice",

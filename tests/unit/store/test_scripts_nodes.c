@@ -122,7 +122,7 @@ static void test_nodes_come_and_go(void **state)
     assert_int_equal(a.held_ms, 0);
     assert_int_equal(a.state.online, 0);
     assert_int_equal(reply_count(a.nodes), 2);
-    assert_int_equal(node_read(a.nodes, 0, &n), 0);
+    assert_int_equal(store_node_read(a.nodes, 0, &n), 0);
     assert_true(span_equal(n.name, SPAN("n1")));
     assert_true(span_equal(n.program, SPAN("presence-ws")));
     assert_true(span_equal(n.address, SPAN("127.0.0.1:3000")));
@@ -130,7 +130,7 @@ static void test_nodes_come_and_go(void **state)
     assert_int_equal(n.seen_ms, a.state.now_ms);
     assert_int_equal(n.offset_ms, -7);
     assert_int_equal(n.ahead_s, 7);
-    node_finish(&n);
+    store_node_finish(&n);
     assert_int_equal(say_node("n2", 1, false, &a), 0);
     assert_int_equal(reply_count(a.nodes), 4);
     assert_int_equal(say_node("n2", 1, true, &a), 0);
@@ -158,9 +158,9 @@ static void test_a_lead_is_bounded(void **state)
         bytes_auto out = BYTES_INIT;
         resp_command(&out, "HGETALL", "presence:nodes", NULL);
         store_redis_keep(&t, store_redis_send(&t, &out));
-        assert_int_equal(node_read(t.reply, 0, &n), 0);
+        assert_int_equal(store_node_read(t.reply, 0, &n), 0);
         assert_int_equal(n.ahead_s, cases[i].ahead_s);
-        node_finish(&n);
+        store_node_finish(&n);
     }
 }
 
@@ -185,13 +185,13 @@ static void test_the_longest_ttl_among_the_nodes(void **state)
         bytes_auto out = BYTES_INIT;
         resp_command(&out, "HGETALL", "presence:nodes", NULL);
         store_redis_keep(&t, store_redis_send(&t, &out));
-        assert_int_equal(nodes_longest_ttl(t.reply, 5), cases[i].longest_ms);
+        assert_int_equal(store_nodes_longest_ttl(t.reply, 5), cases[i].longest_ms);
     }
     store_redis_clear(&t);
     assert_int_equal(say_node("n1", 1, false, &a), 0);
-    assert_int_equal(node_read(a.nodes, 0, &n), 0);
+    assert_int_equal(store_node_read(a.nodes, 0, &n), 0);
     assert_int_equal(n.ttl_ms, 61000);
-    node_finish(&n);
+    store_node_finish(&n);
 }
 
 static void test_silent_nodes_are_forgotten(void **state)
@@ -294,7 +294,7 @@ static void load(struct load_answer *ret)
 static void test_the_roster_is_that_of_the_last_transitions(void **state)
 {
     struct load_answer a;
-    struct load_user u;
+    struct store_load_user u;
     store_redis_clear(&t);
     load(&a);
     assert_int_equal(a.state.epoch.len, 0);
@@ -310,7 +310,7 @@ static void test_the_roster_is_that_of_the_last_transitions(void **state)
     assert_int_equal(a.count, 1);
     assert_int_equal(a.state.rev, rev);
     assert_true(a.state.epoch.len > 9);
-    load_user(&a, 0, &u);
+    store_load_user(&a, 0, &u);
     assert_true(span_equal(u.user, SPAN("alice")));
     assert_true(span_equal(u.device, SPAN("phone")));
     assert_int_equal(u.last_seen_ms, op.beat_ms);
@@ -318,7 +318,7 @@ static void test_the_roster_is_that_of_the_last_transitions(void **state)
     redis_server_do(&t.server, "SET", "presence:meta:alice", "x");
     load(&a);
     assert_int_equal(a.count, 1);
-    load_user(&a, 0, &u);
+    store_load_user(&a, 0, &u);
     assert_int_equal(u.rev, 0);
 }
 
@@ -393,10 +393,10 @@ static void test_plain_reads(void **state)
     say('o', "bob", "n1/2", "phone");
     struct redisReply *r = first_reply(ask_log);
     assert_int_equal(reply_count(r), 2);
-    assert_int_equal(log_entry(r, 1, &rev, &event), 0);
+    assert_int_equal(store_log_entry(r, 1, &rev, &event), 0);
     assert_int_equal(rev, t.answer.state.rev);
     assert_memory_equal(event.data, "{\"userId\":\"bob\"", 15);
-    assert_int_equal(log_entry(r, 2, &rev, &event), STORE_ERROR);
+    assert_int_equal(store_log_entry(r, 2, &rev, &event), STORE_ERROR);
     freeReplyObject(r);
     r = first_reply(store_epoch);
     assert_true(span_equal(reply_text(reply_at(r, 0)), t.answer.state.epoch));
@@ -407,7 +407,7 @@ static void test_plain_reads(void **state)
     struct stored_session s;
     assert_int_equal(reply_count(r), 18);
     assert_int_equal(
-        stored_session_read(reply_text(reply_at(sessions, 0)), reply_text(reply_at(sessions, 1)), &s), 0);
+        store_session_read(reply_text(reply_at(sessions, 0)), reply_text(reply_at(sessions, 1)), &s), 0);
     assert_true(span_equal(s.name, SPAN("n1/2")));
     assert_true(span_equal(s.device, SPAN("phone")));
     assert_int_equal(s.deadline_ms, s.beat_ms + t.ttl_ms);

@@ -4,6 +4,7 @@
 #include "store_view_checker.h"
 
 #include "base/random.h"
+#include "base/rng.h"
 
 #define USERS    8
 #define SESSIONS 3 /* of each user, on two nodes */
@@ -148,7 +149,7 @@ static void model_compare_sessions(struct model *m, struct model_user *u, int64_
         const char *value = STORE_REDIS_TEXT(m->t, "HGET", key, session_names[i]);
         struct model_session *s = &u->sessions[i];
         struct stored_session stored;
-        if (stored_session_read(span_of(session_names[i]), span_of(value), &stored) < 0) {
+        if (store_session_read(span_of(session_names[i]), span_of(value), &stored) < 0) {
             assert_true(!s->stands || s->deadline_ms <= now - 2);
             s->stands = false;
             continue;

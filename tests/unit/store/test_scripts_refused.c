@@ -83,7 +83,7 @@ static void test_what_stands_there_is_read_again(void **state)
     assert_int_equal(store_redis_apply(t, ops, 2), 0);
     assert_true(span_equal(t->answer.outcomes, SPAN("n.")));
     const char *value = STORE_REDIS_TEXT(t, "HGET", "presence:meta:ab-1", "refused");
-    assert_int_equal(stored_refusal_read(span_of(value), &r), 0);
+    assert_int_equal(store_refusal_read(span_of(value), &r), 0);
     assert_int_equal(r.count, 12);
     assert_int_equal(r.at_ms, 1700000000000);
     assert_true(span_equal(r.reason, SPAN("from")));
@@ -92,7 +92,7 @@ static void test_what_stands_there_is_read_again(void **state)
     static const char *const wrong[] = {
         "", "12", "12\tfrom", "12\tfrom\t1", "x\tfrom\t1\tn/1\t", "1\tfrom\tx\tn/1\t"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        assert_int_equal(stored_refusal_read(span_of(wrong[i]), &r), STORE_ERROR);
+        assert_int_equal(store_refusal_read(span_of(wrong[i]), &r), STORE_ERROR);
     store_redis_stop(t);
     free(t);
 }

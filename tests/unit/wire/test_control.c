@@ -111,9 +111,9 @@ static void test_bounds(void **state)
         expect_int(cases[i].name, control_read(bytes_span(&text), groups, &c), cases[i].result);
         if (cases[i].result == 0)
             control_finish(&c);
-        void *owner = groups_read(bytes_span(&list), groups, &count);
+        void *owner = control_groups_read(bytes_span(&list), groups, &count);
         expect_int(cases[i].name, count, cases[i].taken);
-        groups_read_finish(owner);
+        control_groups_finish(owner);
     }
     bytes_auto huge = BYTES_INIT;
     struct span groups[GROUPS_UNION_MAX];
@@ -169,18 +169,18 @@ static void test_groups(void **state)
 
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         count = 77;
-        void *owner = groups_read(span_of(wrong[i].text), groups, &count);
+        void *owner = control_groups_read(span_of(wrong[i].text), groups, &count);
         expect_int(wrong[i].name, count, wrong[i].count);
-        groups_read_finish(owner);
+        control_groups_finish(owner);
     }
-    groups_write(names, 0, &out);
+    control_groups_write(names, 0, &out);
     assert_int_equal(out.len, 0);
-    groups_write(names, 3, &out);
-    void *owner = groups_read(bytes_span(&out), groups, &count);
+    control_groups_write(names, 3, &out);
+    void *owner = control_groups_read(bytes_span(&out), groups, &count);
     assert_int_equal(count, 3);
     for (size_t i = 0; i < 3; i++)
         expect_span("written and read", groups[i], names[i]);
-    groups_read_finish(owner);
+    control_groups_finish(owner);
 }
 
 int main(void)

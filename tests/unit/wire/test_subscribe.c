@@ -44,7 +44,7 @@ static void check(const char *name, enum encoding encoding, struct span message,
         return;
     describe(&s, &line);
     expect_span(name, bytes_span(&line), span_of(expected));
-    subscribe_finish(&s);
+    message_subscribe_finish(&s);
 }
 
 static void test_golden(void **state)
@@ -233,7 +233,7 @@ static void test_bounds(void **state)
                        cases[i].result);
             if (cases[i].result == MESSAGE_OK) {
                 expect_int(cases[i].name, s.user_count + s.group_count, cases[i].count);
-                subscribe_finish(&s);
+                message_subscribe_finish(&s);
             }
         }
     }
@@ -252,7 +252,7 @@ static void test_growth(void **state)
     for (size_t i = 0; i < s.user_count; i++)
         expect_span("-32", s.users[i], SPAN("-32"));
     assert_int_equal(s.user_count, SUBSCRIBE_USERS_MAX);
-    subscribe_finish(&s);
+    message_subscribe_finish(&s);
 }
 
 int main(void)

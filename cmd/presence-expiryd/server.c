@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Redis for presence-expiryd: the machines of lib/store on the links of lib/redis. */
+/* What an expiryd does from its start to its end, apart from the process around it: the machines of lib/store on the
+ * links of lib/redis. */
+#include "server.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "counters.h"
-#include "server.h"
 #include "store/keys.h"
 
 #include <stdio.h>
@@ -11,7 +13,15 @@
 
 #define LETTER(letter, ...) #letter
 
-#define TICK_MAX_MS 50
+#define TICK_MAX_MS   50
+#define LEAVE_POLL_MS 5
+
+/* Has the timer run when something has become due. */
+static void rearm(struct expiryd *s)
+{
+    if (!s->stopping)
+        loop_timer_start(s->timer, 0, 0);
+}
 
 static void on_answered(void *arg, const struct redisReply *reply)
 {
@@ -21,7 +31,7 @@ static void on_answered(void *arg, const struct redisReply *reply)
     if (reply && r == &s->sweeper.request)
         metric_observe_us(&expiryd_counters.redis_round_trip, (now_ms - r->sent_ms) * 1000);
     store_request_answered(r, reply, now_ms);
-    expiryd_rearm(s);
+    rearm(s);
 }
 
 static int send_request(void *arg, struct store_request *request, struct span command)
@@ -45,7 +55,7 @@ static void on_nodes(void *arg, const struct node_answer *answer)
 {
     struct expiryd *s = arg;
     sweeper_registered(&s->sweeper, clock_mono_ms());
-    s->reconciler.config.ttl_ms = nodes_longest_ttl(answer->nodes, s->config.policy.ttl_ms);
+    s->reconciler.config.ttl_ms = store_nodes_longest_ttl(answer->nodes, s->config.policy.ttl_ms);
 }
 
 static void on_reset(void *arg, const char *why)
@@ -121,7 +131,7 @@ static void on_ready(void *arg, const char *run_id, uint64_t generation)
         keyspace_ask(&command);
         redis_link_send(s->link, bytes_span(&command), events_known, s);
     }
-    expiryd_rearm(s);
+    rearm(s);
 }
 
 static void on_lost(void *arg, const char *why)
@@ -146,7 +156,7 @@ static void on_event(void *arg, struct span channel, struct span payload)
         return;
     metric_add(&expiryd_counters.wakeups, 1);
     sweeper_wake(&s->sweeper, clock_mono_ms());
-    expiryd_rearm(s);
+    rearm(s);
 }
 
 static void on_unsubscribed(void *arg, const char *why)
@@ -181,7 +191,7 @@ static void machines_start(struct expiryd *s)
     reconciler_init(&s->reconciler, &reconciler, &s->store, &reconciler_hooks, s);
 }
 
-void expiryd_redis_start(struct expiryd *s)
+static void redis_start(struct expiryd *s)
 {
     static const struct redis_link_hooks link_hooks = {.ready = on_ready, .lost = on_lost};
     static const struct redis_subscriber_hooks subscriber_hooks = {
@@ -209,7 +219,8 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-int64_t expiryd_redis_tick(struct expiryd *s, int64_t now_ms)
+/* Does what is due; returns when to be called again. */
+static int64_t tick(struct expiryd *s, int64_t now_ms)
 {
     node_registry_tick(&s->registry, now_ms);
     sweeper_tick(&s->sweeper, now_ms);
@@ -217,21 +228,46 @@ int64_t expiryd_redis_tick(struct expiryd *s, int64_t now_ms)
     return earlier(now_ms + TICK_MAX_MS, earlier(sweeper_due(&s->sweeper), reconciler_due(&s->reconciler)));
 }
 
-void expiryd_redis_leave(struct expiryd *s)
-{
-    node_registry_leave(&s->registry, clock_mono_ms());
-}
-
-bool expiryd_redis_quiet(const struct expiryd *s)
+static bool is_quiet(const struct expiryd *s)
 {
     return !expiryd_redis_up(s) || redis_link_in_flight(s->link) == 0;
 }
 
-void expiryd_redis_stop(struct expiryd *s)
+static void on_timer(void *arg)
+{
+    struct expiryd *s = arg;
+    int64_t now_ms = clock_mono_ms();
+    if (!s->stopping) {
+        int64_t delay = tick(s, now_ms) - now_ms;
+        loop_timer_start(s->timer, delay, 0);
+    } else if (is_quiet(s) || now_ms >= s->stop_ms) {
+        loop_stop(s->loop);
+    } else {
+        loop_timer_start(s->timer, LEAVE_POLL_MS, 0);
+    }
+}
+
+void expiryd_start(struct expiryd *s)
+{
+    s->timer = loop_timer_create(s->loop, on_timer, s);
+    redis_start(s);
+    rearm(s);
+}
+
+void expiryd_leave(struct expiryd *s)
+{
+    s->stopping = true;
+    s->stop_ms = clock_mono_ms() + EXPIRYD_LEAVE_MS;
+    node_registry_leave(&s->registry, clock_mono_ms());
+    loop_timer_start(s->timer, 0, 0);
+}
+
+void expiryd_stop(struct expiryd *s)
 {
     redis_trial_destroy(s->trial);
     redis_subscriber_destroy(s->subscriber);
     node_registry_finish(&s->registry);
     sweeper_finish(&s->sweeper);
     reconciler_finish(&s->reconciler);
+    loop_timer_destroy(s->timer);
 }

@@ -95,10 +95,11 @@ static const char *explain_end(const struct redis_adapter *a, const char *otherw
     if (a->heard || !a->tcp)
         return otherwise;
     if (!a->tls)
-        return "the connection was ended without a word; the server may speak TLS at this port (rediss://)";
+        return "the connection was ended without a word; the server may speak TLS at this port "
+               "(" REDIS_TLS_ASKED_BY ")";
     if (!redis_tls_established(a->tls))
         return "TLS: the connection was ended in the handshake; the server may not speak TLS at this port "
-               "(redis://)";
+               "(" REDIS_TLS_NOT_ASKED_BY ")";
     return "TLS: the connection was ended after the handshake; the server may demand a certificate, or "
            "refuse that "
            "of REDIS_TLS_CERT_FILE";
@@ -197,7 +198,7 @@ static const char *serve_read(struct redis_adapter *a)
     if (a->tls)
         return take_encrypted(a, (struct span){data, (size_t)n});
     if (!a->heard && data[0] == TLS_ALERT)
-        return "the server speaks TLS at this port (rediss://)";
+        return "the server speaks TLS at this port (" REDIS_TLS_ASKED_BY ")";
     return take_plain(a, (struct span){data, (size_t)n});
 }
 
@@ -315,7 +316,8 @@ void redis_adapter_close(struct redis_adapter *a)
 const char *redis_adapter_lateness(const struct redis_adapter *a)
 {
     if (a->connected && a->tls)
-        return "TLS: no handshake in time; the server may not speak TLS at this port (redis://)";
+        return "TLS: no handshake in time; the server may not speak TLS at this port (" REDIS_TLS_NOT_ASKED_BY
+               ")";
     return "no connection in time";
 }
 

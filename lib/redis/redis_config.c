@@ -32,8 +32,9 @@ const struct setting redis_settings[] = {
     SETTING_SECRET("REDIS_PASSWORD", FIELD(password), "password of Redis, or of that user"),
     SETTING_INT("redis-db", "REDIS_DB", FIELD(db), "0", 0, INT32_MAX, "database of Redis"),
     SETTING_SECRET("REDIS_URL", FIELD(url),
-                   "redis://[user:password@]host[:port][/db] or unix://[user:password@]/path[?db=N]; wins "
-                   "over host, port and what it names; not together with REDIS_SENTINELS"),
+                   "redis://[user:password@]host[:port][/db], rediss:// with the same for TLS, or "
+                   "unix://[user:password@]/path[?db=N]; wins over host, port and what it names; not "
+                   "together with REDIS_SENTINELS"),
     SETTING_DURATION("redis-timeout", "PRESENCE_REDIS_TIMEOUT", FIELD(timeout_ms), "2s", 10, 60000,
                      "time to connect to Redis, and for each of its answers"),
     SETTING_TEXT("redis-sentinels", "REDIS_SENTINELS", FIELD(sentinel_list), NULL, "<host:port>",

@@ -9,18 +9,20 @@ const char *redis_fault_mend(enum redis_fault fault)
     switch (fault) {
     case REDIS_FAULT_NONE: return NULL;
     case REDIS_FAULT_AWAY:
-        return "start Redis, or set REDIS_HOST and REDIS_PORT (or REDIS_URL) to where it is; redis-cli PING "
-               "with the same must answer PONG";
+        return "start Redis, or set REDIS_HOST and REDIS_PORT (or REDIS_URL) to where it is, and REDIS_TLS "
+               "(or rediss://) if it speaks TLS there, and only then; redis-cli PING with the same must "
+               "answer PONG";
     case REDIS_FAULT_REFUSED:
         return "set REDIS_PASSWORD or REDIS_PASSWORD_FILE (and REDIS_USERNAME, REDIS_DB) to what Redis's "
                "requirepass, ACL or databases say";
     case REDIS_FAULT_SENTINELS:
-        return "start the sentinels, or set REDIS_SENTINELS, REDIS_MASTER and REDIS_SENTINEL_PASSWORD to "
-               "what they are; redis-cli -p 26379 SENTINEL get-master-addr-by-name with that name must "
-               "answer with an address";
+        return "start the sentinels, or set REDIS_SENTINELS, REDIS_MASTER, REDIS_SENTINEL_PASSWORD and "
+               "REDIS_TLS to what they are; redis-cli -p 26379 SENTINEL get-master-addr-by-name with that "
+               "name must answer with an address";
     case REDIS_FAULT_MASTER:
         return "look at the Redis that the sentinels name: it must run as a master, and its address must be "
-               "one that can be reached from here (sentinel announce-ip, replica-announce-ip)";
+               "one that can be reached from here (sentinel announce-ip, replica-announce-ip); with "
+               "REDIS_TLS it must speak TLS as they do";
     case REDIS_FAULT_CLUSTER:
         return "use a single Redis, or one master with replicas (with REDIS_SENTINELS if you like)";
     case REDIS_FAULT_REPLICA: return "point REDIS_HOST at the master, or give REDIS_SENTINELS";

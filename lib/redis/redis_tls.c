@@ -162,7 +162,8 @@ static int fail(struct redis_tls *t)
     long certificate = SSL_get_verify_result(t->ssl);
     switch (ERR_GET_REASON(error)) {
     case SSL_R_WRONG_VERSION_NUMBER:
-        snprintf(t->why, sizeof(t->why), "TLS: the server does not speak TLS at this port (redis://)");
+        snprintf(t->why, sizeof(t->why),
+                 "TLS: the server does not speak TLS at this port (" REDIS_TLS_NOT_ASKED_BY ")");
         break;
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
         snprintf(t->why, sizeof(t->why),

@@ -10,6 +10,10 @@
 struct redis_config;
 struct redis_tls;
 
+/* What to set where the server speaks TLS and this side does not, and the other way. */
+#define REDIS_TLS_ASKED_BY     "rediss:// in REDIS_URL, or REDIS_TLS=true"
+#define REDIS_TLS_NOT_ASKED_BY "redis:// in REDIS_URL, and no REDIS_TLS"
+
 /* `host`: whom the certificate must name unless config->tls_files.server_name says another: a name or an address.
  * NULL: one of the files can't be used, and `why` (of `size` bytes) says which and how. */
 struct redis_tls *redis_tls_create(const struct redis_config *config, const char *host, char *why,

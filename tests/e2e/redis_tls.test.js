@@ -3,29 +3,12 @@
 'use strict';
 const assert = require('node:assert');
 const fs = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
 const { scenario, until, REDIS_SERVER } = require('./lib/stack');
-const { run } = require('./lib/process');
+const { freePort } = require('./lib/nginx');
+const { certificate, tlsFlags } = require('./lib/redis_tls');
 
-function freePort() {
-  return new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-async function certificate(dir, name, names) {
-  const made = await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`,
-    '-addext', `subjectAltName=${names}`, '-keyout', path.join(dir, `${name}.key`), '-out', path.join(dir, `${name}.pem`)]);
-  assert.equal(made.code, 0, made.stderr);
-  return { key: path.join(dir, `${name}.key`), pem: path.join(dir, `${name}.pem`) };
-}
-
-const tls = ({ key, pem }, port) => ['--port', '0', '--tls-port', String(port), '--tls-cert-file', pem, '--tls-key-file', key, '--tls-ca-cert-file', pem,
-  '--tls-auth-clients', 'no', '--tls-replication', 'yes', '--bind', '127.0.0.1'];
+const tls = (certificate, port) => [...tlsFlags(certificate), '--tls-port', String(port)];
 
 async function everythingWorks(s) {
   const server = await s.startServer(), expiryd = await s.startExpiryd(), api = await s.startApi();
@@ -50,6 +33,22 @@ scenario('rediss://: all programs; another certificate is not spoken to, and the
   const refused = await s.ctl('status', 'user1');
   assert.equal(refused.code, 4);
   assert.match(refused.stderr, /not for redis\.example\.org \(REDIS_TLS_SERVER_NAME/);
+});
+
+scenario('who speaks TLS to a plain port, or plainly to one for TLS, is told which settings say so', { servers: 0 }, async (s) => {
+  const right = await certificate(s.dir, 'right', 'DNS:localhost,IP:127.0.0.1'), port = await freePort(), plain = await freePort();
+  await s.start(REDIS_SERVER, [...tls(right, port), '--port', String(plain), '--save', '', '--dir', s.dir]).printed(/eady to accept connections/);
+  Object.assign(s.settings, { REDIS_TLS_CA_FILE: right.pem, PRESENCE_REDIS_TIMEOUT: '500ms' });
+  const isTold = async (url, sentence) => {
+    s.settings.REDIS_URL = url;
+    const refused = await s.ctl('status', 'user1');
+    assert.equal(refused.code, 4);
+    assert.match(refused.stderr, sentence);
+    assert.match((await s.ctl('doctor')).stdout, /mend: .*REDIS_TLS \(or rediss:\/\/\) if it speaks TLS there, and only then/);
+    await (await s.startServer()).printed(new RegExp(`redis_down.*${sentence.source}`));
+  };
+  await isTold(`redis://localhost:${port}`, /speaks? TLS at this port \(rediss:\/\/ in REDIS_URL, or REDIS_TLS=true\)/);
+  await isTold(`rediss://localhost:${plain}`, /not speak TLS at this port \(redis:\/\/ in REDIS_URL, and no REDIS_TLS\)/);
 });
 
 scenario('REDIS_TLS with sentinels: they are asked, and their master is reached, over TLS', { servers: 0 }, async (s) => {

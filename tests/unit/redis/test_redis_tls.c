@@ -154,14 +154,14 @@ static void test_plain_server(void **state)
 {
     struct redis_config config = over_tls("localhost");
     config.port = server.port;
-    assert_fails(config, "may not speak TLS at this port (redis://)");
+    assert_fails(config, "may not speak TLS at this port (redis:// in REDIS_URL, and no REDIS_TLS)");
 }
 
 static void test_plain_client(void **state)
 {
     struct redis_config config = over_tls("localhost");
     config.tls = false;
-    assert_fails(config, "speak TLS at this port (rediss://");
+    assert_fails(config, "speak TLS at this port (rediss:// in REDIS_URL, or REDIS_TLS=true)");
 }
 
 static void test_silent_server(void **state)

@@ -229,7 +229,7 @@ build/faults/clock.so: tests/faults/clock.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC $< -o $@
 
-check-faults: all build/faults/clock.so tests/node_modules/.package-lock.json ## real processes under real faults; RUNS=3, FAULTS="redis-empty …" for some
+check-faults: all build/faults/clock.so tests/node_modules/.package-lock.json ## real processes under real faults; RUNS=3, TLS=1: Redis speaks TLS, FAULTS="redis-empty …" for some
 	@PRESENCE_BIN=$(BUILD)/bin node tests/faults/run.js $(FAULTS)
 
 check-hostile: all tests/node_modules/.package-lock.json ## honest phones and dashboards beside every attack at once, for MINUTES (10)

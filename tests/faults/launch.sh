@@ -3,6 +3,7 @@
 # launch.sh NAME SCRATCH COMMAND...: starts a process of the house in an environment of its own.
 #   CLOCKED="redis ws1"     their wall clock is ahead by the seconds in SCRATCH/clock.NAME (build/faults/clock.so)
 #   DESCRIPTORS_ws1=200     so many descriptors    LOG_ws1=/dev/full     where its log goes
+#   TLS_FLAGS="--port 0 …"  more arguments of each redis-server, by which it speaks TLS
 name=$1 scratch=$2
 shift 2
 eval "descriptors=\${DESCRIPTORS_$name:-} log=\${LOG_$name:-}"
@@ -15,4 +16,6 @@ case " ${CLOCKED:-} " in
 esac
 [ -z "$descriptors" ] || ulimit -n "$descriptors"
 [ -z "$log" ] || exec 2>"$log"
-exec "$@"
+read -ra flags <<<"${TLS_FLAGS:-}"
+[ "$1" = redis-server ] || flags=()
+exec "$@" "${flags[@]}"

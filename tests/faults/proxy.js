@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
-// A network that can be cut: node proxy.js LISTEN TARGET [DELAY_MS [BYTES_PER_SECOND]]; each place is host:port or a unix socket's path.
+// A network that can be cut: node proxy.js LISTEN TARGET [DELAY_MS [BYTES_PER_SECOND]]; each place is host:port or unix:PATH.
 // SIGSTOP is a cable pulled (nothing arrives, nothing is said), SIGKILL one cut (everything is reset), DELAY_MS a long one. SIGHUP makes it
 // a narrow one, or a wide one again: what goes to the target, over all connections together, is no more than so many bytes a second.
 'use strict';
 const net = require('node:net');
 
 const PIECE = 2048; // bytes that a narrow network carries at once, so that connections take turns
-const place = (text) => (text.includes('/') ? { path: text } : { host: text.split(':')[0], port: Number(text.split(':')[1]) });
+
+function place(text) {
+  const [host, rest] = text.split(':');
+  return host === 'unix' ? { path: rest } : { host, port: Number(rest) };
+}
+
 const [listen, target, delay, rate] = process.argv.slice(2);
 const wait = Number(delay || 0);
 let narrow = false, free = 0;
@@ -48,8 +53,8 @@ function pipe(from, to, isUp) {
 
 process.on('SIGTERM', () => process.exit(0));
 
-net.createServer({ allowHalfOpen: true }, (client) => {
-  const server = net.connect({ ...place(target), allowHalfOpen: true });
+net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+  const server = net.connect({ ...place(target), allowHalfOpen: true, noDelay: true });
   pipe(client, server, true);
   pipe(server, client, false);
 }).listen(place(listen));

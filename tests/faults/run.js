@@ -2,16 +2,19 @@
 // Real processes under real faults: plays the scenarios of this folder with presence-sim run, whose checker judges every dashboard all the
 // time, keeps each run's history (JSON lines), and says how long each recovery took.
 //   node run.js [NAME...]      RUNS=3: so many times; JOBS=4 at a time, but for crowds, which play alone; PRESENCE_PATIENCE=3: on a slow
-//                              machine; HISTORY=DIR keeps the histories there
+//                              machine; HISTORY=DIR keeps the histories there; TLS=1: Redis, its replicas and sentinels speak TLS
 'use strict';
 const { execFile } = require('node:child_process');
 const fs = require('node:fs');
+const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const { certificate, tlsFlags } = require('../e2e/lib/redis_tls');
 
 const ROOT = path.join(__dirname, '..', '..');
 const BIN = path.resolve(ROOT, process.env.PRESENCE_BIN || 'build/bin');
-const HISTORY = process.env.HISTORY || fs.mkdtempSync(path.join(os.tmpdir(), 'presence-faults-'));
+const SCRATCH = fs.mkdtempSync(path.join(os.tmpdir(), 'presence-faults-'));
+const HISTORY = process.env.HISTORY || SCRATCH;
 
 function scenarios(names) {
   const all = fs.readdirSync(__dirname).filter((f) => f.endsWith('.scenario')).map((f) => f.slice(0, -'.scenario'.length)).sort();
@@ -37,13 +40,38 @@ const fileOf = (name) => path.join(__dirname, `${name}.scenario`);
 // Those with a crowd need both cores.
 const isCrowd = (name) => /^# crowd/m.test(fs.readFileSync(fileOf(name), 'utf8'));
 
-async function play(name) {
+// Below the ports that the kernel gives out: who connects to a Redis that is down would be given its port, and so meet itself there.
+// presence-sim's own begin at 20000.
+let lastPort = 10000 + Math.floor(Math.random() * 9000);
+async function freePort() {
+  for (;;) {
+    const port = ++lastPort;
+    const free = await new Promise((resolve) => {
+      const server = net.createServer().on('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+// What redis.inc and launch.sh have instead of sockets.
+async function overTls({ pem, ...rest }) {
+  const redis = await freePort(), network = await freePort();
+  const variables = {
+    REDIS: `rediss://127.0.0.1:${redis}`, REDIS_AT: `127.0.0.1:${redis}`, NET: `rediss://127.0.0.1:${network}`, NET_AT: `127.0.0.1:${network}`,
+    PORT_FLAG: '--tls-port', REDIS_PORT: redis, TLS: 'true', CA_FILE: pem,
+  };
+  return { args: Object.entries(variables).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
+    env: { TLS_FLAGS: tlsFlags({ pem, ...rest }).join(' ') } };
+}
+
+async function play(name, ofRedis) {
   const file = fileOf(name), options = /^# options: (.*)$/m.exec(fs.readFileSync(file, 'utf8'));
   const history = path.join(HISTORY, `${name}.jsonl`);
-  const args = ['run', '--quiet', '--json', '--timeout', '4m', '--history', history, ...(options ? options[1].split(' ') : []),
+  const tls = ofRedis ? await overTls(ofRedis) : { args: [], env: {} };
+  const args = ['run', '--quiet', '--json', '--timeout', '4m', '--history', history, ...tls.args, ...(options ? options[1].split(' ') : []),
     path.relative(ROOT, file)];
   return new Promise((resolve) => {
-    execFile(path.join(BIN, 'presence-sim'), args, { cwd: ROOT }, (error, stdout, stderr) => {
+    execFile(path.join(BIN, 'presence-sim'), args, { cwd: ROOT, env: { ...process.env, ...tls.env } }, (error, stdout, stderr) => {
       if (error) resolve({ name, failed: `exit ${error.code ?? error.signal}\n${stdout}${stderr}` });
       else resolve({ name, recovery: recovery(history), ...JSON.parse(stdout) });
     });
@@ -52,6 +80,7 @@ async function play(name) {
 
 async function main() {
   const failures = [], times = {};
+  const ofRedis = process.env.TLS ? await certificate(SCRATCH, 'redis', 'DNS:localhost,IP:127.0.0.1') : undefined;
   const report = (result) => {
     if (result.failed) {
       failures.push(result.name);
@@ -62,15 +91,15 @@ async function main() {
     const took = result.recovery === undefined ? '' : `, recovered in ${result.recovery} ms`;
     console.log(`ok ${result.name}: ${result.changes} changes and ${result.snapshots} snapshots judged, ${result.seconds.toFixed(0)} s${took}`);
   };
-  const inTurn = async (queue) => { while (queue.length) report(await play(queue.shift())); };
+  const inTurn = async (queue) => { while (queue.length) report(await play(queue.shift(), ofRedis)); };
   for (let run = 1, runs = Number(process.env.RUNS || 1); run <= runs; run++) {
     const names = scenarios(process.argv.slice(2)), together = names.filter((name) => !isCrowd(name));
     await Promise.all(Array.from({ length: Number(process.env.JOBS || 4) }, () => inTurn(together)));
     await inTurn(names.filter(isCrowd));
   }
   for (const [name, list] of Object.entries(times)) if (list.length > 1) console.log(`${name}: ${list.join(' ')} ms`);
-  if (!process.env.HISTORY) fs.rmSync(HISTORY, { recursive: true });
-  console.log(`faults: ${Object.keys(times).length} scenarios, ${failures.length} failures`);
+  fs.rmSync(SCRATCH, { recursive: true });
+  console.log(`faults${ofRedis ? ' over TLS' : ''}: ${Object.keys(times).length} scenarios, ${failures.length} failures`);
   process.exitCode = failures.length ? 1 : 0;
 }
 

@@ -6,6 +6,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { scenario, SECRET } = require('./lib/stack');
 const { BIN, run } = require('./lib/process');
+const { freePort } = require('./lib/ports');
 
 const PROGRAMS = ['presence-ws', 'presence-api', 'presence-expiryd', 'presence-ctl', 'presence-sim'];
 const SERVICES = ['redis', 'presence', 'presence-ws', 'presence-api', 'presence-expiryd', 'presence-ctl', 'presence-sim', 'presence-redis',
@@ -60,15 +61,6 @@ scenario('where the port is not used, the link stops nothing', { servers: 0 }, a
   assert.equal(wrong.code, 3);
   assert.match(wrong.stderr, /^presence-ws: REDIS_PORT=udp:\/\/10\.96\.0\.1:53: must be .*tcp:\/\/host:port.*Kubernetes/);
 });
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().on('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 scenario('the daemons and presence-ctl find Redis by the link', { servers: 0, redis: ['--bind', '127.0.0.1', '-::1'] }, async (s) => {
   const port = await freePort();

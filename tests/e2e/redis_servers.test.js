@@ -7,18 +7,10 @@ const net = require('node:net');
 const path = require('node:path');
 const Redis = require('ioredis');
 const { scenario, until, REDIS_SERVER } = require('./lib/stack');
+const { freePort } = require('./lib/ports');
 
 const json = (text) => text.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
 const faults = (list) => list.filter((f) => f.verdict === 'fault');
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().on('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 // A server of few words: what it says to each command, by its name; to others, that it does not know them.
 async function fakeServer(t, answers) {

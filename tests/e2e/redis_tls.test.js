@@ -5,7 +5,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { scenario, until, REDIS_SERVER } = require('./lib/stack');
-const { freePort } = require('./lib/nginx');
+const { freePort } = require('./lib/ports');
 const { certificate, tlsFlags } = require('./lib/redis_tls');
 
 const tls = (certificate, port) => [...tlsFlags(certificate), '--tls-port', String(port)];

@@ -8,19 +8,10 @@ const path = require('node:path');
 const Redis = require('ioredis');
 const { scenario, until, REDIS_SERVER } = require('./lib/stack');
 const { BIN, run } = require('./lib/process');
+const { freePort } = require('./lib/ports');
 
 const PHONES = 60, DOWN_AFTER_MS = 1000;
 const range = (n) => [...Array(n).keys()];
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-    server.on('error', reject);
-  });
-}
 
 // A master, two replicas and three sentinels, on ports of their own.
 class Topology {

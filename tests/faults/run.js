@@ -6,9 +6,9 @@
 'use strict';
 const { execFile } = require('node:child_process');
 const fs = require('node:fs');
-const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const { lastingPort } = require('../e2e/lib/ports');
 const { certificate, tlsFlags } = require('../e2e/lib/redis_tls');
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -40,22 +40,9 @@ const fileOf = (name) => path.join(__dirname, `${name}.scenario`);
 // Those with a crowd need both cores.
 const isCrowd = (name) => /^# crowd/m.test(fs.readFileSync(fileOf(name), 'utf8'));
 
-// Below the ports that the kernel gives out: who connects to a Redis that is down would be given its port, and so meet itself there.
-// presence-sim's own begin at 20000.
-let lastPort = 10000 + Math.floor(Math.random() * 9000);
-async function freePort() {
-  for (;;) {
-    const port = ++lastPort;
-    const free = await new Promise((resolve) => {
-      const server = net.createServer().on('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}
-
 // What redis.inc and launch.sh have instead of sockets.
 async function overTls({ pem, ...rest }) {
-  const redis = await freePort(), network = await freePort();
+  const redis = await lastingPort(), network = await lastingPort();
   const variables = {
     REDIS: `rediss://127.0.0.1:${redis}`, REDIS_AT: `127.0.0.1:${redis}`, NET: `rediss://127.0.0.1:${network}`, NET_AT: `127.0.0.1:${network}`,
     PORT_FLAG: '--tls-port', REDIS_PORT: redis, TLS: 'true', CA_FILE: pem,

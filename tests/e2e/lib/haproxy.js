@@ -3,8 +3,9 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+const { answers } = require('./nginx');
+const { freePort } = require('./ports');
 const { until } = require('./process');
-const { freePort, answers } = require('./nginx');
 
 // [server's address, what its line says besides]
 async function attempt(s, servers, check) {

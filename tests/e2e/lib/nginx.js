@@ -7,17 +7,10 @@ const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const { freePort } = require('./ports');
 const { ROOT, run, until } = require('./process');
 
 const EXAMPLE = path.join(ROOT, 'examples', 'nginx.conf');
-
-// nginx can't be told to take any port; what is free now may be taken when it starts.
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
-  });
-}
 
 function answers(port) {
   return new Promise((resolve) => {
@@ -118,4 +111,4 @@ async function killNginx(nginx) {
   await nginx.exited;
 }
 
-module.exports = { startNginx, killNginx, freePort, answers };
+module.exports = { startNginx, killNginx, answers };

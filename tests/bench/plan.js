@@ -5,7 +5,7 @@ const { bulk } = require('./bulk');
 const { expiry } = require('./expiry');
 const growth = require('./growth');
 const { median } = require('./measure');
-const { Ours, Peer, using } = require('./rig');
+const { Ours, OursOverTcp, OursOverTls, Peer, using } = require('./rig');
 const { snapshot } = require('./snapshot');
 const { phones, updates, quiet } = require('./stages');
 
@@ -42,6 +42,20 @@ async function storm({ rows, notes, scale }) {
   const result = await both(scale.rounds, (rig) => phones(rig, options), null);
   add(rows, result, [['beat', 'CPU per heartbeat at 30,000/s', 'µs'], ['beatRedis', '  its share of Redis', 'µs']]);
   notes.push(`simulator: ${result.ours.simulator.toFixed(0)} % of a core at 30,000 heartbeats/s, which the peer can't take`);
+}
+
+// What TLS to Redis costs: the same heartbeats over TCP, plain and encrypted, in turn.
+async function encryption({ grids, scale }) {
+  const options = { phones: 5000, connectRate: 1000, rate: 3000, seconds: scale.seconds, repeat: scale.repeat };
+  const plain = [], tls = [];
+  for (let i = 0; i < scale.rounds; i++) {
+    plain.push(await using(OursOverTcp, (rig) => phones(rig, options)));
+    tls.push(await using(OursOverTls, (rig) => phones(rig, options)));
+  }
+  const before = medians(plain), after = medians(tls);
+  grids.push({ title: 'Redis at a TCP port', columns: ['plain', 'TLS', 'TLS / plain'],
+    rows: [['beat', 'CPU per heartbeat at 3,000/s'], ['beatRedis', '  its share of Redis']]
+      .map(([key, name]) => ({ name, unit: 'µs', values: [before[key], after[key], after[key] / before[key]] })) });
 }
 
 const LATENCIES = [['p50', '  latency p50', 'ms'], ['p99', '  latency p99', 'ms']];
@@ -115,7 +129,7 @@ async function growingUsers({ grids, scale }) {
     ['server', '  CPU', 'µs'], ['commands', '  Redis commands', '']]);
 }
 
-const stages = { connections, storm, dashboards, snapshots, status, silence };
+const stages = { connections, storm, encryption, dashboards, snapshots, status, silence };
 const growing = { growingConnections, growingUsers };
 
 const quick = {

@@ -8,6 +8,8 @@ const os = require('node:os');
 const path = require('node:path');
 const Redis = require('ioredis');
 const jwt = require('jsonwebtoken');
+const { freePort } = require('../e2e/lib/ports');
+const { certificate, tlsFlags } = require('../e2e/lib/redis_tls');
 
 const ROOT = path.join(__dirname, '..', '..');
 const BIN = path.resolve(ROOT, process.env.PRESENCE_BIN || 'build/bin');
@@ -53,8 +55,8 @@ class Rig {
     });
   }
 
-  async startRedis() {
-    await this.start('redis', 'redis-server', ['--port', '0', '--unixsocket', this.socket, '--save', '', '--dir', this.dir], {},
+  async startRedis(args = ['--port', '0']) {
+    await this.start('redis', 'redis-server', ['--unixsocket', this.socket, '--save', '', '--dir', this.dir, ...args], {},
       /eady to accept connections/);
     this.redis = new Redis({ path: this.socket });
   }
@@ -91,6 +93,24 @@ class Ours extends Rig {
 
   async startExpiry() {
     await this.daemon('server', program('presence-expiryd'), [], { PRESENCE_EXPIRYD_LISTEN: '127.0.0.1:0' });
+  }
+}
+
+// Redis at a TCP port, as it is on another machine.
+class OursOverTcp extends Ours {
+  async startRedis() {
+    const port = await freePort();
+    this.env.REDIS_URL = `redis://127.0.0.1:${port}`;
+    await super.startRedis(['--port', String(port), '--bind', '127.0.0.1']);
+  }
+}
+
+class OursOverTls extends Ours {
+  async startRedis() {
+    const port = await freePort(), own = await certificate(this.dir, 'redis', 'IP:127.0.0.1');
+    this.env.REDIS_URL = `rediss://127.0.0.1:${port}`;
+    this.env.REDIS_TLS_CA_FILE = own.pem;
+    await super.startRedis([...tlsFlags(own), '--tls-port', String(port)]);
   }
 }
 
@@ -136,4 +156,4 @@ async function endAll() {
   await Promise.all([...open].map((rig) => rig.end()));
 }
 
-module.exports = { Ours, Peer, using, endAll, until, sleep, token, program, SECRET, ROOT };
+module.exports = { Ours, OursOverTcp, OursOverTls, Peer, using, endAll, until, sleep, token, program, SECRET, ROOT };

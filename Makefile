@@ -51,6 +51,11 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 archives = $(foreach l,$(below_$(1)),$(BUILD)/lib/lib$(l).a)
 program_archive = $(BUILD)/lib/lib$(1).a
+# What several unit tests use. It stands before all archives: a test takes only the members that it calls, and links with
+# nothing but the layers that these need.
+TEST_SUPPORT := $(BUILD)/lib/libtest_support.a
+# The same of the fan-out alone: it has writers in place of lib/wire's, which tests of lib/wire must not take.
+TEST_FANOUT := $(BUILD)/lib/libtest_fanout.a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 SCRIPTS := $(filter-out lib/store/scripts/prelude.lua,$(wildcard lib/store/scripts/*.lua))
 PAGES := $(wildcard cmd/presence-api/*.html)
@@ -97,7 +102,8 @@ $(BUILD)/lib/lib$(1).a: $$(call objects,lib/$(1)/*.c) $(if $(filter store,$(1)),
 	$$(call say,AR,$$@)
 	@mkdir -p $$(@D)
 	$(Q)rm -f $$@ && ar rcs $$@ $$^
-$(BUILD)/test/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(if $(filter wire store,$(1)),$(call program_archive,presence-sim)) $$(call archives,$(1))
+$(BUILD)/test/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(if $(filter fanout,$(1)),$(TEST_FANOUT)) $(TEST_SUPPORT) \
+    $(if $(filter wire store,$(1)),$(call program_archive,presence-sim)) $$(call archives,$(1))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $$^ $$(libs_$(1)) -lcmocka -o $$@
@@ -113,7 +119,7 @@ $(BUILD)/bin/$(1): $(BUILD)/obj/cmd/$(1)/main.o $(call program_archive,$(1)) $$(
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $$^ $$(libs_$(1)) -o $$@
-$(BUILD)/test/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(call program_archive,$(1)) $$(call archives,fanout)
+$(BUILD)/test/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(TEST_SUPPORT) $(call program_archive,$(1)) $$(call archives,fanout)
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $$^ $$(libs_$(1)) -lcmocka -o $$@
@@ -123,12 +129,19 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 # The simulation: a test program of the daemons' own objects and of fakes, which define what lib/net, lib/redis and lib/fanout do
 # with sockets and clocks. The fakes stand first, so that the archives' own members of these names are not taken.
 $(BUILD)/obj/tests/%.o: ALL_CFLAGS += -Icmd
+$(BUILD)/obj/tests/unit/%.o: ALL_CFLAGS += -Itests/unit
 $(BUILD)/obj/tests/simulation/%.o: ALL_CFLAGS += -Itests/simulation
+
+$(TEST_SUPPORT): $(filter-out $(BUILD)/obj/tests/unit/support/fanout_%,$(call objects,tests/unit/support/*.c))
+$(TEST_FANOUT): $(call objects,tests/unit/support/fanout_*.c)
+$(TEST_SUPPORT) $(TEST_FANOUT):
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/lib/libsimulation.a: $(call objects,tests/simulation/fake_redis/*.c)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(BUILD)/test/simulation/%: $(BUILD)/obj/tests/unit/simulation/%.o $(BUILD)/lib/libsimulation.a $(call archives,store)
+$(BUILD)/test/simulation/%: $(BUILD)/obj/tests/unit/simulation/%.o $(TEST_SUPPORT) $(BUILD)/lib/libsimulation.a $(call archives,store)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(libs_store) $(call pkg_libs,lua5.1) -lm -lcmocka -o $@
@@ -141,7 +154,7 @@ $(BUILD)/bin/simulate: $(call objects,tests/simulation/*.c) $(BUILD)/lib/libsimu
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) $^ $(libs_fanout) $(call pkg_libs,lua5.1) -lm -o $@
 
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/test/%,$(wildcard tests/unit/*/*.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/test/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E := $(wildcard tests/e2e/*.test.js)
 # Two hundred phones that have five seconds to come back, which others must not take from them.
@@ -254,7 +267,7 @@ hooks: ## let git run format and lint before each commit (.github/hooks)
 	@git config core.hooksPath .github/hooks
 
 format: ## lay out the C files
-	@clang-format -i $(wildcard lib/*/*.[ch] cmd/*/*.[ch] tests/unit/*/*.[ch] tests/unit/*.h tests/fuzz/*.[ch] tests/simulation/*.[ch] tests/simulation/*/*.[ch])
+	@clang-format -i $(wildcard lib/*/*.[ch] cmd/*/*.[ch] tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/simulation/*.[ch] tests/simulation/*/*.[ch])
 
 fuzz: deps-fuzz ## each decoder under libFuzzer for FUZZ_SECONDS (60)
 	@$(MAKE) --no-print-directory $(INSTRUMENT) fuzz-run

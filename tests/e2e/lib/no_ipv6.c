@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* no_ipv6 COMMAND...: runs it where no IPv6 socket can be made. */
-#include "../../unit/lose_family.h"
+#include "../../unit/support/lose_family.h"
 
 #include <stdio.h>
 #include <sys/socket.h>

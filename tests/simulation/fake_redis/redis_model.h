@@ -5,7 +5,7 @@
  * Keys expire when they are touched (now > deadline, strictly) or by redis_model_expire, with the event that
  * Redis emits; within a command, a script too, time stands still. Answers are RESP2. Nothing depends on
  * addresses or on the order of insertion: the same calls give the same answers (with map_set_hash_key).
- * Checked against a real Redis by tests/unit/model. It knows no MULTI, no blocking commands, one database,
+ * Checked against a real Redis by tests/unit/simulation. It knows no MULTI, no blocking commands, one database,
  * and only the commands of its table (command.c). */
 #ifndef MODEL_REDIS_MODEL_H
 #define MODEL_REDIS_MODEL_H

@@ -2,9 +2,10 @@
 /* Public keys as people have them: certificates in PEM, by kid in JSON, and in JWKs. */
 #include "auth/key_text.h"
 #include "base/base64.h"
-#include "signer.h"
+#include "support/signer.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <setjmp.h>
 #include <stdarg.h>

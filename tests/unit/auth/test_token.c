@@ -2,11 +2,12 @@
 /* Signatures, algorithms, headers: what is taken, and the attacks that must not be. */
 #include "auth/token.h"
 #include "base/base64.h"
-#include "signer.h"
+#include "support/signer.h"
 
 #include <openssl/err.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 

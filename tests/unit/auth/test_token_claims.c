@@ -2,7 +2,7 @@
 /* What a rightly signed token says: times, user, role, groups. */
 #include "auth/token.h"
 #include "base/base64.h"
-#include "signer.h"
+#include "support/signer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,10 +3,11 @@
 #include "auth/key_text.h"
 #include "auth/token.h"
 #include "base/base64.h"
-#include "signer.h"
+#include "support/signer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 

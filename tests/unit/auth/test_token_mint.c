@@ -2,7 +2,7 @@
 /* Tokens minted here: read back, known elsewhere, and what can't be minted. */
 #include "auth/token.h"
 #include "base/base64.h"
-#include "signer.h"
+#include "support/signer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /* A token's text: its shape, its size, and all the ways to get it wrong. */
 #include "auth/token.h"
 #include "base/base64.h"
-#include "signer.h"
+#include "support/signer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

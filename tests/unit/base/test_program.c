@@ -1,12 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /* What a start answers by itself, and with which exit code. */
-#include "program_sample.h"
+#include "base/program.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ARGS_MAX 8
+
+/* A program with commands, and one without. */
+struct config {
+    char *host;
+    int level;
+    bool json;
+    int64_t timeout_ms;
+    char *out;
+    char *secret;
+};
+
+static const struct setting shared_rows[] = {
+    SETTING_TEXT("redis-host", "SAMPLE_HOST", offsetof(struct config, host), "localhost", "<host>",
+                 "where Redis is"),
+    SETTING_CHOICE("log-level", "SAMPLE_LEVEL", offsetof(struct config, level), "info",
+                   "error|warn|info|debug", "what to [log]: the user's choice", .letter = 'l'),
+    SETTING_TEXT(NULL, "SAMPLE_SECRET", offsetof(struct config, secret), NULL, NULL, "signs tokens",
+                 .secret = true),
+};
+static const struct setting wait_rows[] = {
+    SETTING_BOOL("json", NULL, offsetof(struct config, json), NULL, "for programs", .letter = 'j'),
+    SETTING_DURATION("timeout", NULL, offsetof(struct config, timeout_ms), "10s", 0, 0, "how long to wait",
+                     .letter = 't'),
+    SETTING_TEXT("out", NULL, offsetof(struct config, out), NULL, "<file>", "where to write"),
+};
+static const struct setting_table shared_table = {shared_rows, 3, 0, "Shared"};
+static const struct setting_table wait_table = {wait_rows, 3, 0, "Waiting"};
+static const struct command_info commands[] = {
+    {"status", "USER...", "ask after users", NULL, 0},
+    {"wait", "USER online|offline", "wait for a status: really", &wait_table, 1},
+    {"run", "FILE", "play a scenario", NULL, 0},
+};
+static void warn_of_nowhere(const void *config, struct settings_report *report)
+{
+    const struct config *c = config;
+    if (!strcmp(c->host, "doubtful"))
+        settings_warn(report, "doubtful", "the host\nis doubtful");
+}
+
+static enum log_level level_of(const void *config)
+{
+    return (enum log_level)((const struct config *)config)->level;
+}
+
+static const struct program_info with_commands = {.name = "sample-ctl",
+                                                  .summary = "Asks.",
+                                                  .tables = &shared_table,
+                                                  .table_count = 1,
+                                                  .commands = commands,
+                                                  .command_count = 3,
+                                                  .warn = warn_of_nowhere};
+static const struct program_info without_commands = {.name = "sample-ws",
+                                                     .summary = "Serves.",
+                                                     .tables = &shared_table,
+                                                     .table_count = 1,
+                                                     .log_level = level_of,
+                                                     .warn = warn_of_nowhere};
 
 /* What a child said and how it ended; GOES_ON when it did not. */
 #define GOES_ON 100

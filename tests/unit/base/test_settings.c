@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a value comes from, and which are refused. */
-#include "settings_sample.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "support/settings_sample.h"
 
 static void test_defaults(void **state)
 {
     struct run r;
-    run_load(&r, NULL, NULL);
+    settings_sample_load(&r, NULL, NULL);
     assert_int_equal(r.outcome, SETTINGS_OK);
     assert_int_equal(r.config.ttl_ms, 60000);
     assert_int_equal(r.config.body, 65536);
@@ -17,7 +27,7 @@ static void test_defaults(void **state)
     assert_string_equal(r.config.link.host, "localhost");
     assert_int_equal(r.config.link.port, 6379);
     assert_null(r.config.link.password);
-    run_finish(&r);
+    settings_sample_finish(&r);
     assert_null(r.config.link.host);
 }
 
@@ -46,16 +56,16 @@ static void test_precedence(void **state)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *args[] = {"--config", file_path, rows[i].flag, NULL};
+        const char *args[] = {"--config", settings_sample_file, rows[i].flag, NULL};
         const char *env[] = {rows[i].env, NULL};
         struct run r;
 
-        write_text(file_path, rows[i].file ? rows[i].file : "");
-        run_load(&r, args, env);
+        settings_sample_write_text(settings_sample_file, rows[i].file ? rows[i].file : "");
+        settings_sample_load(&r, args, env);
         if (r.outcome != SETTINGS_OK || r.config.ttl_ms != rows[i].expected)
             fail_msg("%s: %d, %lld, %s", rows[i].name, (int)r.outcome, (long long)r.config.ttl_ms,
                      r.error.text);
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
@@ -72,15 +82,15 @@ static void test_second_name(void **state)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *args[] = {"--config", file_path, NULL};
+        const char *args[] = {"--config", settings_sample_file, NULL};
         const char *env[] = {rows[i].env1 ? rows[i].env1 : "X=", rows[i].env2, NULL};
         struct run r;
 
-        write_text(file_path, rows[i].file);
-        run_load(&r, args, env);
+        settings_sample_write_text(settings_sample_file, rows[i].file);
+        settings_sample_load(&r, args, env);
         assert_int_equal(r.outcome, SETTINGS_OK);
         assert_string_equal(r.config.secret, rows[i].expected);
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
@@ -111,18 +121,18 @@ static void test_value_from_file(void **state)
         const char *env[] = {variable, NULL};
         struct run r;
 
-        snprintf(variable, 100, "SECRET_KEY_FILE=%s", value_path);
-        write_file(value_path, rows[i].content.data, rows[i].content.len);
-        run_load(&r, NULL, env);
+        snprintf(variable, 100, "SECRET_KEY_FILE=%s", settings_sample_value);
+        settings_sample_write(settings_sample_value, rows[i].content.data, rows[i].content.len);
+        settings_sample_load(&r, NULL, env);
         assert_int_equal(r.outcome, rows[i].expected ? SETTINGS_OK : SETTINGS_BAD);
         if (rows[i].expected)
             assert_string_equal(r.config.secret, rows[i].expected);
         else
             assert_non_null(strstr(r.error.text, "SECRET_KEY_FILE"));
-        assert_int_equal(strstr(run_warning(&r, 0), "SECRET_KEY_FILE") != NULL, rows[i].warned);
-        assert_null(strstr(run_warning(&r, 0), "heim"));
+        assert_int_equal(strstr(settings_sample_warning(&r, 0), "SECRET_KEY_FILE") != NULL, rows[i].warned);
+        assert_null(strstr(settings_sample_warning(&r, 0), "heim"));
         assert_null(strstr(r.error.text, "heim"));
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
@@ -143,14 +153,14 @@ static void test_what_surrounds_a_secret(void **state)
         const char *env[] = {rows[i].env, NULL};
         struct run r;
 
-        run_load(&r, NULL, env);
+        settings_sample_load(&r, NULL, env);
         assert_int_equal(r.outcome, SETTINGS_OK);
         if (rows[i].secret)
             assert_string_equal(r.config.secret, rows[i].secret);
         else
             assert_null(r.config.secret);
-        assert_string_equal(run_warning(&r, 0), rows[i].warning);
-        run_finish(&r);
+        assert_string_equal(settings_sample_warning(&r, 0), rows[i].warning);
+        settings_sample_finish(&r);
     }
 }
 
@@ -159,28 +169,28 @@ static void test_warnings_add_up(void **state)
     const char *env[] = {"SECRET_KEY=a\r", "REDIS_PASSWORD=b ", NULL};
     struct run r;
 
-    run_load(&r, NULL, env);
+    settings_sample_load(&r, NULL, env);
     assert_string_equal(r.config.link.password, "b");
-    assert_string_equal(run_warning(&r, 0),
+    assert_string_equal(settings_sample_warning(&r, 0),
                         "SECRET_KEY: blanks or line ends around the value were taken off");
-    assert_string_equal(run_warning(&r, 1),
+    assert_string_equal(settings_sample_warning(&r, 1),
                         "REDIS_PASSWORD: blanks or line ends around the value were taken off");
-    run_finish(&r);
+    settings_sample_finish(&r);
 }
 
 static void test_value_file_named_in_file(void **state)
 {
-    const char *args[] = {"--config", file_path, NULL};
+    const char *args[] = {"--config", settings_sample_file, NULL};
     mem_auto char *line = mem_zalloc(100);
     struct run r;
 
-    snprintf(line, 100, "REDIS_PASSWORD_FILE=%s\n", value_path);
-    write_text(file_path, line);
-    write_text(value_path, "geheim\n");
-    run_load(&r, args, NULL);
+    snprintf(line, 100, "REDIS_PASSWORD_FILE=%s\n", settings_sample_value);
+    settings_sample_write_text(settings_sample_file, line);
+    settings_sample_write_text(settings_sample_value, "geheim\n");
+    settings_sample_load(&r, args, NULL);
     assert_int_equal(r.outcome, SETTINGS_OK);
     assert_string_equal(r.config.link.password, "geheim");
-    run_finish(&r);
+    settings_sample_finish(&r);
 }
 
 /* Wrong values: the error names the setting, the value and what is allowed. */
@@ -216,12 +226,12 @@ static void test_refused(void **state)
         const char *env[] = {rows[i].env, NULL};
         struct run r;
 
-        run_load(&r, args, env);
+        settings_sample_load(&r, args, env);
         assert_int_equal(r.outcome, SETTINGS_BAD);
         for (size_t s = 0; s < 3; s++)
             if (!strstr(r.error.text, rows[i].says[s]))
                 fail_msg("no '%s' in: %s", rows[i].says[s], r.error.text);
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
@@ -235,18 +245,18 @@ static void test_taken(void **state)
         const char *env[] = {variable, NULL};
 
         snprintf(variable, sizeof(variable), "REUSE=%s", bools[i]);
-        run_load(&r, NULL, env);
+        settings_sample_load(&r, NULL, env);
         assert_true(r.outcome == SETTINGS_OK && r.config.reuseport);
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
     for (size_t i = 0; i < sizeof(sweeps) / sizeof(sweeps[0]); i++) {
         const char *env[] = {sweeps[i], "PRESENCE_ENABLED=off", NULL};
 
-        run_load(&r, NULL, env);
+        settings_sample_load(&r, NULL, env);
         assert_int_equal(r.outcome, SETTINGS_OK);
         assert_int_equal(r.config.sweep_ms, 0);
         assert_false(r.config.enabled);
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
@@ -260,18 +270,18 @@ static void test_file_errors(void **state)
         {"A B=x\n", ":1: must be KEY=value"},
         {"\n\nPRESENCE_TTL=1ms\n", ":3: PRESENCE_TTL=1ms: must be"},
     };
-    const char *args[] = {"--config", file_path, NULL};
+    const char *args[] = {"--config", settings_sample_file, NULL};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct run r;
 
-        write_text(file_path, rows[i].content);
-        run_load(&r, args, NULL);
+        settings_sample_write_text(settings_sample_file, rows[i].content);
+        settings_sample_load(&r, args, NULL);
         assert_int_equal(r.outcome, SETTINGS_BAD);
         if (!strstr(r.error.text, rows[i].says))
             fail_msg("%s", r.error.text);
         assert_null(strstr(r.error.text, "geheim"));
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
@@ -296,11 +306,11 @@ static void test_secrets(void **state)
         const char *env[] = {rows[i].env1, rows[i].env2, NULL};
         struct run r;
 
-        run_load(&r, args, env);
+        settings_sample_load(&r, args, env);
         assert_int_equal(r.outcome, rows[i].outcome);
         if (!strstr(r.error.text, rows[i].says) || strstr(r.error.text, "geheim"))
             fail_msg("%s", r.error.text);
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
@@ -320,5 +330,5 @@ int main(void)
         cmocka_unit_test(test_secrets),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, settings_sample_set_up, settings_sample_tear_down);
 }

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line, --help and --check-config. */
-#include "settings_sample.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/settings_sample.h"
 
 static void test_flags(void **state)
 {
@@ -49,7 +57,7 @@ static void test_flags(void **state)
         bytes_auto plain = BYTES_INIT, shown = BYTES_INIT;
         struct run r;
 
-        run_load(&r, rows[i].args, NULL);
+        settings_sample_load(&r, rows[i].args, NULL);
         if (r.outcome != rows[i].outcome)
             fail_msg("row %zu: %d, %s", i, (int)r.outcome, r.error.text);
         if (rows[i].shown) {
@@ -62,29 +70,30 @@ static void test_flags(void **state)
         } else if (rows[i].plain && !strstr(r.error.text, rows[i].plain)) {
             fail_msg("row %zu: %s", i, r.error.text);
         }
-        run_finish(&r);
+        settings_sample_finish(&r);
     }
 }
 
 /* As on SIGHUP: the same argv once more, another file. */
 static void test_load_again(void **state)
 {
-    const char *args[] = {"--config", file_path, "-l", "debug", NULL};
+    const char *args[] = {"--config", settings_sample_file, "-l", "debug", NULL};
     struct config again = {0};
     struct run r;
     int argc = 5;
-    write_text(file_path, "PRESENCE_TTL=10\nSECRET_KEY=old\n");
-    run_load(&r, args, NULL);
+    settings_sample_write_text(settings_sample_file, "PRESENCE_TTL=10\nSECRET_KEY=old\n");
+    settings_sample_load(&r, args, NULL);
     assert_int_equal(r.outcome, SETTINGS_OK);
-    write_text(file_path, "PRESENCE_TTL=20\nSECRET_KEY=new\n");
-    assert_int_equal(settings_load(tables, TABLES, &argc, r.argv, &again, &r.error, getenv_of_test),
+    settings_sample_write_text(settings_sample_file, "PRESENCE_TTL=20\nSECRET_KEY=new\n");
+    assert_int_equal(settings_load(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &argc, r.argv, &again,
+                                   &r.error, settings_sample_getenv),
                      SETTINGS_OK);
     assert_int_equal(again.ttl_ms, 20000);
     assert_int_equal(again.level, 3);
     assert_string_equal(again.secret, "new");
     assert_string_equal(r.config.secret, "old");
-    settings_finish(tables, TABLES, &again);
-    run_finish(&r);
+    settings_finish(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &again);
+    settings_sample_finish(&r);
 }
 
 static const char *const shown_env[] = {
@@ -96,8 +105,8 @@ static void test_show(void **state)
     bytes_auto out = BYTES_INIT;
     struct run r;
 
-    run_load(&r, NULL, shown_env);
-    settings_show(tables, TABLES, &r.config, NULL, &out);
+    settings_sample_load(&r, NULL, shown_env);
+    settings_show(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &r.config, NULL, &out);
     assert_string_equal(bytes_text(&out), "PRESENCE_TTL=90s\n"
                                           "SWEEP=30s\n"
                                           "BODY=64k\n"
@@ -110,25 +119,25 @@ static void test_show(void **state)
                                           "REDIS_HOST=\"'x'\"\n"
                                           "REDIS_PORT=6379\n"
                                           "REDIS_PASSWORD=\n");
-    run_finish(&r);
+    settings_sample_finish(&r);
 }
 
 /* What --check-config shows is a file that says the same, but for the secrets. */
 static void test_show_reads_back(void **state)
 {
     static const char *const secrets[] = {"SECRET_KEY=geheim", "PIN=1234", NULL};
-    const char *args[] = {"--config", file_path, NULL};
+    const char *args[] = {"--config", settings_sample_file, NULL};
     bytes_auto first = BYTES_INIT, second = BYTES_INIT;
     struct run r;
 
-    run_load(&r, NULL, shown_env);
-    settings_show(tables, TABLES, &r.config, NULL, &first);
-    run_finish(&r);
-    write_file(file_path, first.data, first.len);
-    run_load(&r, args, secrets);
+    settings_sample_load(&r, NULL, shown_env);
+    settings_show(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &r.config, NULL, &first);
+    settings_sample_finish(&r);
+    settings_sample_write(settings_sample_file, first.data, first.len);
+    settings_sample_load(&r, args, secrets);
     assert_int_equal(r.outcome, SETTINGS_OK);
-    settings_show(tables, TABLES, &r.config, NULL, &second);
-    run_finish(&r);
+    settings_show(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &r.config, NULL, &second);
+    settings_sample_finish(&r);
     assert_string_equal(bytes_text(&first), bytes_text(&second));
 }
 
@@ -147,7 +156,7 @@ static void test_help(void **state)
     };
     bytes_auto out = BYTES_INIT;
 
-    settings_help(tables, TABLES, &out);
+    settings_help(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &out);
     for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++)
         if (!strstr(bytes_text(&out), says[i]))
             fail_msg("no '%s' in:\n%s", says[i], out.data);
@@ -163,5 +172,5 @@ int main(void)
         cmocka_unit_test(test_help),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, settings_sample_set_up, settings_sample_tear_down);
 }

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Where values come from, and names that nobody knows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 #include "base/settings_names.h"
-#include "settings_sample.h"
+#include "support/settings_sample.h"
 
 static void test_nearest(void **state)
 {
@@ -131,30 +140,32 @@ struct reported {
 static void load(struct reported *r, char **argv, int argc, const char *const *env)
 {
     *r = (struct reported){.outcome = SETTINGS_OK};
-    environment = env;
-    r->outcome =
-        settings_load_report(tables, TABLES, &argc, argv, &r->config, &r->error, getenv_of_test, &r->report);
+    settings_sample_environment = env;
+    r->outcome = settings_load_report(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &argc, argv, &r->config,
+                                      &r->error, settings_sample_getenv, &r->report);
 }
 
 static void finish(struct reported *r)
 {
-    settings_finish(tables, TABLES, &r->config);
+    settings_finish(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &r->config);
     settings_report_finish(&r->report);
 }
 
 static void test_origins(void **state)
 {
     static const char *const env[] = {"BODY=1k", "JWT_SECRET=geheim", "REDIS_PASSWORD_FILE=", "SWEEP=", NULL};
-    char *argv[] = {(char *)"p", (char *)"--ttl", (char *)"5s", (char *)"--config", file_path, NULL};
+    char *argv[] = {(char *)"p",        (char *)"--ttl",      (char *)"5s",
+                    (char *)"--config", settings_sample_file, NULL};
     bytes_auto shown = BYTES_INIT, expected = BYTES_INIT;
     struct reported r;
 
-    write_text(file_path, "# a comment\nPRESENCE_TTL=7\n\nLOG_LEVEL=debug\nREDIS_PORT=1\nREDIS_PORT=2\n");
+    settings_sample_write_text(
+        settings_sample_file, "# a comment\nPRESENCE_TTL=7\n\nLOG_LEVEL=debug\nREDIS_PORT=1\nREDIS_PORT=2\n");
     load(&r, argv, 5, env);
     assert_int_equal(r.outcome, SETTINGS_OK);
     assert_int_equal(r.report.warning_count, 0);
     r.config.body = 512; /* something else bounds it */
-    settings_show(tables, TABLES, &r.config, &r.report, &shown);
+    settings_show(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &r.config, &r.report, &shown);
     bytes_printf(&expected,
                  "# flag --ttl\nPRESENCE_TTL=5s\n"
                  "# default\nSWEEP=30s\n"
@@ -168,7 +179,7 @@ static void test_origins(void **state)
                  "# default\nREDIS_HOST=localhost\n"
                  "# file %s:6\nREDIS_PORT=2\n"
                  "# default\nREDIS_PASSWORD=\n",
-                 file_path, file_path);
+                 settings_sample_file, settings_sample_file);
     if (strcmp(bytes_text(&shown), bytes_text(&expected)))
         fail_msg("%s", bytes_text(&shown));
     finish(&r);
@@ -177,34 +188,37 @@ static void test_origins(void **state)
 static void test_the_file_that_is_shown_is_one(void **state)
 {
     static const char *const env[] = {"PRESENCE_TTL=90", "GROUPS= a", NULL}, *const none[] = {NULL};
-    char *plain[] = {(char *)"p", NULL}, *argv[] = {(char *)"p", (char *)"--config", file_path, NULL};
+    char *plain[] = {(char *)"p", NULL},
+         *argv[] = {(char *)"p", (char *)"--config", settings_sample_file, NULL};
     bytes_auto first = BYTES_INIT, second = BYTES_INIT;
     struct reported r;
 
     load(&r, plain, 1, env);
-    settings_show(tables, TABLES, &r.config, &r.report, &first);
+    settings_show(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &r.config, &r.report, &first);
     finish(&r);
-    write_file(file_path, first.data, first.len);
+    settings_sample_write(settings_sample_file, first.data, first.len);
     load(&r, argv, 3, none);
     assert_int_equal(r.outcome, SETTINGS_OK);
     assert_int_equal(r.config.ttl_ms, 90000);
     assert_string_equal(r.config.groups, " a");
-    settings_show(tables, TABLES, &r.config, NULL, &second);
+    settings_show(settings_sample_tables, SETTINGS_SAMPLE_TABLES, &r.config, NULL, &second);
     finish(&r);
 }
 
 static void test_keys_of_the_file(void **state)
 {
     static const char *const none[] = {NULL};
-    char *argv[] = {(char *)"p", (char *)"--config", file_path, NULL};
+    char *argv[] = {(char *)"p", (char *)"--config", settings_sample_file, NULL};
     char expected[2][200];
     struct reported r;
-    write_text(file_path, "# PRESENCE_COMMENT=1\nfoo=bar\nPRESENCE_API_LISTEN=x\n\n REDIS_HOSTT = \n");
+    settings_sample_write_text(settings_sample_file,
+                               "# PRESENCE_COMMENT=1\nfoo=bar\nPRESENCE_API_LISTEN=x\n\n REDIS_HOSTT = \n");
     load(&r, argv, 3, none);
     assert_int_equal(r.outcome, SETTINGS_OK);
-    snprintf(expected[0], sizeof(expected[0]), "%s:2: foo is no setting of any program", file_path);
+    snprintf(expected[0], sizeof(expected[0]), "%s:2: foo is no setting of any program",
+             settings_sample_file);
     snprintf(expected[1], sizeof(expected[1]),
-             "%s:5: REDIS_HOSTT is no setting of any program; is REDIS_HOST meant?", file_path);
+             "%s:5: REDIS_HOSTT is no setting of any program; is REDIS_HOST meant?", settings_sample_file);
     assert_int_equal(r.report.warning_count, 2);
     for (size_t i = 0; i < 2; i++)
         assert_string_equal(r.report.warnings[i].text, expected[i]);
@@ -224,5 +238,5 @@ int main(void)
         cmocka_unit_test(test_keys_of_the_file),
     };
 
-    return cmocka_run_group_tests(tests_of_reports, set_up, tear_down);
+    return cmocka_run_group_tests(tests_of_reports, settings_sample_set_up, settings_sample_tear_down);
 }

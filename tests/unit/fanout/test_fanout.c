@@ -1,53 +1,64 @@
 /* SPDX-License-Identifier: MIT */
-#include "fanout_fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/fanout_fixture.h"
+#include "support/story.h"
 
 static void test_everyone(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v[2];
-    setup(&x, 64, 0);
-    change(&x, "a", true);
+    fanout_fixture_setup(&x, 64, 0);
+    fanout_fixture_change(&x, "a", true);
     for (int i = 0; i < 2; i++) {
-        viewer_setup(&v[i], &x, i, false, NULL);
-        begin(&v[i], &x);
+        fanout_fixture_viewer_setup(&v[i], &x, i, false, NULL);
+        fanout_fixture_begin(&v[i], &x);
     }
-    change(&x, "b", true);
-    expect("a snapshot, then what follows", &v[0], &x, "S me 1 of e:1 =a #1\nU b+2\n");
-    expect("nothing new", &v[0], &x, "");
-    change(&x, "a", false);
-    change(&x, "a", true);
-    change(&x, "a", true); /* no change */
-    expect("the changes", &v[0], &x, "U a-3\nU a+4\n");
-    expect("in the other encoding", &v[1], &x,
-           "Snapshot me 1 of e:1 =a #1\nUpdate b+2\nUpdate a-3\nUpdate a+4\n");
-    begin(&v[0], &x);
-    expect("a new view", &v[0], &x, map_get(&x.roster.users, SPAN("a")) ? "S me 2 of e:5 =a b #2\n" : "");
-    viewer_gone(&v[0], &x);
-    viewer_gone(&v[1], &x);
-    teardown(&x);
+    fanout_fixture_change(&x, "b", true);
+    fanout_fixture_expect("a snapshot, then what follows", &v[0], &x, "S me 1 of e:1 =a #1\nU b+2\n");
+    fanout_fixture_expect("nothing new", &v[0], &x, "");
+    fanout_fixture_change(&x, "a", false);
+    fanout_fixture_change(&x, "a", true);
+    fanout_fixture_change(&x, "a", true); /* no change */
+    fanout_fixture_expect("the changes", &v[0], &x, "U a-3\nU a+4\n");
+    fanout_fixture_expect("in the other encoding", &v[1], &x,
+                          "Snapshot me 1 of e:1 =a #1\nUpdate b+2\nUpdate a-3\nUpdate a+4\n");
+    fanout_fixture_begin(&v[0], &x);
+    fanout_fixture_expect("a new view", &v[0], &x,
+                          map_get(&x.roster.users, SPAN("a")) ? "S me 2 of e:5 =a b #2\n" : "");
+    fanout_fixture_viewer_gone(&v[0], &x);
+    fanout_fixture_viewer_gone(&v[1], &x);
+    fanout_fixture_teardown(&x);
 }
 
 static void test_changes_leave_in_one_run(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v, other;
     struct fanout_chunk piece;
-    setup(&x, 64, 0);
-    viewer_setup(&v, &x, 0, false, NULL);
-    viewer_setup(&other, &x, 0, false, NULL);
-    begin(&v, &x);
-    begin(&other, &x);
-    expect("a snapshot", &v, &x, "S me 0 of e:0 #0\n");
-    change(&x, "a", true);
-    change(&x, "b", true);
-    change(&x, "c", true);
+    fanout_fixture_setup(&x, 64, 0);
+    fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
+    fanout_fixture_viewer_setup(&other, &x, 0, false, NULL);
+    fanout_fixture_begin(&v, &x);
+    fanout_fixture_begin(&other, &x);
+    fanout_fixture_expect("a snapshot", &v, &x, "S me 0 of e:0 #0\n");
+    fanout_fixture_change(&x, "a", true);
+    fanout_fixture_change(&x, "b", true);
+    fanout_fixture_change(&x, "c", true);
     assert_int_equal(subscriber_next(&v, &x.fanout, &piece), FANOUT_BYTES);
     assert_true(piece.count == 1 && span_equal(piece.parts[0], SPAN("U a+1\nU b+2\nU c+3\n")));
     assert_ptr_equal(piece.parts[0].data, x.fanout.streams[0].ring);
     assert_int_equal(subscriber_next(&v, &x.fanout, &piece), FANOUT_NOTHING);
-    viewer_gone(&v, &x);
-    viewer_gone(&other, &x);
-    teardown(&x);
+    fanout_fixture_viewer_gone(&v, &x);
+    fanout_fixture_viewer_gone(&other, &x);
+    fanout_fixture_teardown(&x);
 }
 
 static void test_filters(void **state)
@@ -74,39 +85,66 @@ static void test_filters(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (int batch = 0; batch < 2; batch++) {
-            struct fixture x;
+            struct fanout_fixture x;
             struct subscriber v;
             bytes_auto got = BYTES_INIT;
-            setup(&x, 64, 0);
+            fanout_fixture_setup(&x, 64, 0);
             struct group *g = groups_hold(&x.groups, SPAN("g")), *h = groups_hold(&x.groups, SPAN("h"));
-            set_members(&x, "g", "a b");
-            set_members(&x, "h", "c");
-            viewer_setup(&v, &x, 0, cases[i].scoped, cases[i].scope);
+            fanout_fixture_set_members(&x, "g", "a b");
+            fanout_fixture_set_members(&x, "h", "c");
+            fanout_fixture_viewer_setup(&v, &x, 0, cases[i].scoped, cases[i].scope);
             if (cases[i].chosen)
                 interest_choose(&x.groups, v.interest, asked, cases[i].groups, true, users, cases[i].users);
-            begin(&v, &x);
-            read_all(&v, &x, &got);
+            fanout_fixture_begin(&v, &x);
+            fanout_fixture_read_all(&v, &x, &got);
             v.batch = batch;
-            change(&x, "a", true);
-            change(&x, "b", true);
-            change(&x, "c", true);
-            change_with(&x, "d", true, SPAN_NONE, "h");
-            change(&x, "b", false);
+            fanout_fixture_change(&x, "a", true);
+            fanout_fixture_change(&x, "b", true);
+            fanout_fixture_change(&x, "c", true);
+            fanout_fixture_change_with(&x, "d", true, SPAN_NONE, "h");
+            fanout_fixture_change(&x, "b", false);
             if (!batch)
-                expect(cases[i].name, &v, &x, cases[i].told);
+                fanout_fixture_expect(cases[i].name, &v, &x, cases[i].told);
             else if (i == 0)
-                expect("a batch", &v, &x, "B 5 a+1 c+3 d+4\n");
+                fanout_fixture_expect("a batch", &v, &x, "B 5 a+1 c+3 d+4\n");
             else if (i == 3)
-                expect("a filtered batch", &v, &x, "B 5 a+1 c+3 d+4\n");
-            viewer_gone(&v, &x);
+                fanout_fixture_expect("a filtered batch", &v, &x, "B 5 a+1 c+3 d+4\n");
+            fanout_fixture_viewer_gone(&v, &x);
             groups_release(&x.groups, g);
             groups_release(&x.groups, h);
-            teardown(&x);
+            fanout_fixture_teardown(&x);
         }
     }
 }
 
-/* Words: +a -a changes, ~a a change by hand to online, ~b- to offline, | what came so far is read. */
+/* Verbs: +a -a changes, ~a a change by hand to online, ~b- to offline, | what came so far is read. */
+struct reader {
+    struct fanout_fixture fixture;
+    struct subscriber viewer;
+    struct story story;
+};
+
+static void tell_change(void *machine, struct span word, struct span user)
+{
+    struct reader *r = machine;
+    fanout_fixture_change(&r->fixture, (char[]){user.data[0], 0}, word.data[0] == '+');
+}
+
+static void tell_by_hand(void *machine, struct span word, struct span user)
+{
+    struct reader *r = machine;
+    fanout_fixture_by_hand(&r->fixture, (char[]){user.data[0], 0}, user.len == 1);
+}
+
+static void tell_read(void *machine, struct span word, struct span rest)
+{
+    struct reader *r = machine;
+    fanout_fixture_read_all(&r->viewer, &r->fixture, &r->story.said);
+}
+
+static const struct story_verb verbs[] = {{"[+-]", tell_change}, {"[~]", tell_by_hand}, {"|", tell_read}};
+static const struct story_table table = {STORY_VERBS(verbs)};
+
 static void test_batches(void **state)
 {
     static const struct {
@@ -125,61 +163,50 @@ static void test_batches(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture x;
-        struct subscriber v;
-        struct span rest = span_of(cases[i].words);
-        bytes_auto got = BYTES_INIT;
-        setup(&x, 64, 0);
-        viewer_setup(&v, &x, 0, false, NULL);
-        begin(&v, &x);
-        read_all(&v, &x, &got);
-        bytes_reset(&got);
-        v.batch = true;
-        while (rest.len) {
-            struct span word = span_split(&rest, ' ');
-            char user[2] = {word.len > 1 ? word.data[1] : 0, 0};
-            if (word.data[0] == '|')
-                read_all(&v, &x, &got);
-            else if (word.data[0] == '~')
-                by_hand(&x, user, word.len == 2);
-            else
-                change(&x, user, word.data[0] == '+');
-        }
-        read_all(&v, &x, &got);
-        if (strcmp(bytes_text(&got), cases[i].told) != 0)
-            fail_msg("%s: told '%s'", cases[i].name, bytes_text(&got));
-        viewer_gone(&v, &x);
-        teardown(&x);
+        struct reader r;
+        fanout_fixture_setup(&r.fixture, 64, 0);
+        fanout_fixture_viewer_setup(&r.viewer, &r.fixture, 0, false, NULL);
+        story_init(&r.story, cases[i].name, &table, &r);
+        fanout_fixture_begin(&r.viewer, &r.fixture);
+        story_tell(&r.story, "|");
+        story_forget(&r.story);
+        r.viewer.batch = true;
+        story_tell(&r.story, cases[i].words);
+        story_tell(&r.story, "|");
+        story_expect(&r.story, cases[i].told);
+        story_finish(&r.story);
+        fanout_fixture_viewer_gone(&r.viewer, &r.fixture);
+        fanout_fixture_teardown(&r.fixture);
     }
 }
 
 static void test_batches_are_shared_and_bounded(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v[3];
     struct fanout_chunk first, second;
     char user[16], device[200];
     size_t largest = 0, changes = 0;
-    setup(&x, 16384, 8 << 20);
+    fanout_fixture_setup(&x, 16384, 8 << 20);
     for (int i = 0; i < 3; i++) {
         bytes_auto got = BYTES_INIT;
-        viewer_setup(&v[i], &x, 0, false, NULL);
-        begin(&v[i], &x);
-        read_all(&v[i], &x, &got);
+        fanout_fixture_viewer_setup(&v[i], &x, 0, false, NULL);
+        fanout_fixture_begin(&v[i], &x);
+        fanout_fixture_read_all(&v[i], &x, &got);
         v[i].batch = true;
     }
-    change(&x, "a", true);
+    fanout_fixture_change(&x, "a", true);
     assert_int_equal(subscriber_next(&v[0], &x.fanout, &first), FANOUT_BYTES);
     assert_int_equal(subscriber_next(&v[1], &x.fanout, &second), FANOUT_BYTES);
     assert_ptr_equal(first.parts[0].data, second.parts[0].data);
-    change(&x, "b", true);
-    expect("not the one before", &v[0], &x, "B 2 b+2\n");
-    expect("from an earlier place", &v[2], &x, "B 2 a+1 b+2\n");
+    fanout_fixture_change(&x, "b", true);
+    fanout_fixture_expect("not the one before", &v[0], &x, "B 2 b+2\n");
+    fanout_fixture_expect("from an earlier place", &v[2], &x, "B 2 a+1 b+2\n");
 
     memset(device, 'd', sizeof(device));
     for (int i = 0; i < 10000; i++) {
         snprintf(user, sizeof(user), "user%d", i);
-        change_with(&x, user, true, (struct span){device, 200}, NULL);
+        fanout_fixture_change_with(&x, user, true, (struct span){device, 200}, NULL);
     }
     while (subscriber_next(&v[0], &x.fanout, &first) == FANOUT_BYTES) {
         largest = first.parts[0].len > largest ? first.parts[0].len : largest;
@@ -189,35 +216,35 @@ static void test_batches_are_shared_and_bounded(void **state)
     assert_int_equal(changes, 10000);
     assert_true(largest <= FANOUT_CHUNK_MAX + 1000);
     for (int i = 0; i < 3; i++)
-        viewer_gone(&v[i], &x);
-    teardown(&x);
+        fanout_fixture_viewer_gone(&v[i], &x);
+    fanout_fixture_teardown(&x);
 }
 
 static void test_streams_opened_late(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber first, late;
-    setup(&x, 64, 0);
-    change(&x, "a", true);
-    viewer_setup(&first, &x, 0, false, NULL);
-    begin(&first, &x);
-    change(&x, "b", true);
-    viewer_setup(&late, &x, 1, false, NULL);
+    fanout_fixture_setup(&x, 64, 0);
+    fanout_fixture_change(&x, "a", true);
+    fanout_fixture_viewer_setup(&first, &x, 0, false, NULL);
+    fanout_fixture_begin(&first, &x);
+    fanout_fixture_change(&x, "b", true);
+    fanout_fixture_viewer_setup(&late, &x, 1, false, NULL);
     /* What was never encoded can't be served. */
     assert_int_equal(subscriber_resume(&late, &x.fanout, &x.roster, SPAN("e"), 1), RESUME_TOO_OLD);
     assert_int_equal(subscriber_resume(&late, &x.fanout, &x.roster, SPAN("e"), 2), RESUME_DONE);
-    change(&x, "c", true);
-    expect("from here on", &late, &x, "Resumed 2\nUpdate c+3\n");
+    fanout_fixture_change(&x, "c", true);
+    fanout_fixture_expect("from here on", &late, &x, "Resumed 2\nUpdate c+3\n");
     assert_int_equal(subscriber_resume(&late, &x.fanout, &x.roster, SPAN("e"), 2), 0);
-    expect("again", &late, &x, "Update c+3\nResumed 3\n");
-    expect("the first", &first, &x, "S me 1 of e:1 =a #1\nU b+2\nU c+3\n");
-    viewer_gone(&first, &x);
-    viewer_gone(&late, &x);
-    teardown(&x);
+    fanout_fixture_expect("again", &late, &x, "Update c+3\nResumed 3\n");
+    fanout_fixture_expect("the first", &first, &x, "S me 1 of e:1 =a #1\nU b+2\nU c+3\n");
+    fanout_fixture_viewer_gone(&first, &x);
+    fanout_fixture_viewer_gone(&late, &x);
+    fanout_fixture_teardown(&x);
 }
 
 /* What the viewer is told; a snapshot is told by its beginning. */
-static void expect_resume(const char *name, struct subscriber *v, struct fixture *x, struct span epoch,
+static void expect_resume(const char *name, struct subscriber *v, struct fanout_fixture *x, struct span epoch,
                           uint64_t rev, enum resume result, const char *told)
 {
     bytes_auto got = BYTES_INIT;
@@ -226,8 +253,8 @@ static void expect_resume(const char *name, struct subscriber *v, struct fixture
     if (resumed != result)
         fail_msg("%s: %d, not %d", name, (int)resumed, (int)result);
     if (resumed != RESUME_DONE)
-        begin_at(v, x, resumed, 0);
-    read_all(v, x, &got);
+        fanout_fixture_begin_at(v, x, resumed, 0);
+    fanout_fixture_read_all(v, x, &got);
     if (strncmp(bytes_text(&got), told, resumed == RESUME_DONE ? got.len + 1 : strlen(told)) != 0)
         fail_msg("%s: told '%s', not '%s'", name, bytes_text(&got), told);
 }
@@ -253,42 +280,42 @@ static void test_resume(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture x;
+        struct fanout_fixture x;
         struct subscriber v, other;
-        setup(&x, 64, 0);
-        viewer_setup(&other, &x, 0, false, NULL);
-        begin(&other, &x);
-        change(&x, "a", true);
-        change(&x, "b", true);
-        change(&x, "c", true);
+        fanout_fixture_setup(&x, 64, 0);
+        fanout_fixture_viewer_setup(&other, &x, 0, false, NULL);
+        fanout_fixture_begin(&other, &x);
+        fanout_fixture_change(&x, "a", true);
+        fanout_fixture_change(&x, "b", true);
+        fanout_fixture_change(&x, "c", true);
         fanout_restart(&x.fanout, 3);
-        change(&x, "d", true);
-        change(&x, "e", true);
-        by_hand(&x, "hand", true);
-        change(&x, "f", true);
-        viewer_setup(&v, &x, 0, false, NULL);
+        fanout_fixture_change(&x, "d", true);
+        fanout_fixture_change(&x, "e", true);
+        fanout_fixture_by_hand(&x, "hand", true);
+        fanout_fixture_change(&x, "f", true);
+        fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
         for (int batch = 0; batch < 2; batch++) {
             v.batch = batch;
             expect_resume(cases[i].name, &v, &x, span_of(cases[i].epoch), cases[i].rev, cases[i].result,
                           batch && cases[i].batches ? cases[i].batches : cases[i].told);
         }
-        viewer_gone(&v, &x);
-        viewer_gone(&other, &x);
-        teardown(&x);
+        fanout_fixture_viewer_gone(&v, &x);
+        fanout_fixture_viewer_gone(&other, &x);
+        fanout_fixture_teardown(&x);
     }
 }
 
 static void test_resume_rules(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v, other;
     const struct span users[] = {SPAN("a")};
-    setup(&x, 64, 0);
-    viewer_setup(&other, &x, 0, false, NULL);
-    begin(&other, &x);
+    fanout_fixture_setup(&x, 64, 0);
+    fanout_fixture_viewer_setup(&other, &x, 0, false, NULL);
+    fanout_fixture_begin(&other, &x);
     for (int i = 0; i < 100; i++)
-        change(&x, "a", i % 2 == 0);
-    viewer_setup(&v, &x, 0, false, NULL);
+        fanout_fixture_change(&x, "a", i % 2 == 0);
+    fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
     assert_int_equal(subscriber_resume(&v, &x.fanout, &x.roster, SPAN("e"), 35), RESUME_TOO_OLD);
     assert_int_equal(subscriber_resume(&v, &x.fanout, &x.roster, SPAN("e"), 36), RESUME_DONE);
 
@@ -300,11 +327,11 @@ static void test_resume_rules(void **state)
     /* By users one can, by groups not: nobody knows who was a member then. */
     interest_choose(&x.groups, v.interest, NULL, 0, true, users, 1);
     assert_int_equal(subscriber_resume(&v, &x.fanout, &x.roster, SPAN("e"), 99), RESUME_DONE);
-    expect("by users", &v, &x, "U a-100\nR 100\n");
-    viewer_gone(&v, &x);
-    viewer_setup(&v, &x, 0, true, "g");
+    fanout_fixture_expect("by users", &v, &x, "U a-100\nR 100\n");
+    fanout_fixture_viewer_gone(&v, &x);
+    fanout_fixture_viewer_setup(&v, &x, 0, true, "g");
     assert_int_equal(subscriber_resume(&v, &x.fanout, &x.roster, SPAN("e"), 100), RESUME_FILTERED);
-    viewer_gone(&v, &x);
+    fanout_fixture_viewer_gone(&v, &x);
 
     /* An epoch with lower revisions: those before it are neither told nor count. */
     fanout_restart(&x.fanout, 10);
@@ -312,92 +339,92 @@ static void test_resume_rules(void **state)
     struct change c = {.user = SPAN("z"), .online = true, .rev = 11};
     fanout_put(&x.fanout, &c, SPAN_NONE, 0);
     x.roster.rev = 11;
-    viewer_setup(&v, &x, 0, false, NULL);
+    fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
     assert_int_equal(subscriber_resume(&v, &x.fanout, &x.roster, SPAN("e"), 10), RESUME_DONE);
-    expect("only what came since", &v, &x, "U z+11\nR 11\n");
+    fanout_fixture_expect("only what came since", &v, &x, "U z+11\nR 11\n");
     for (int i = 0; i < 60; i++) {
         c.online = !c.online;
         c.rev = ++x.roster.rev;
         fanout_put(&x.fanout, &c, SPAN_NONE, 0);
     }
     assert_int_equal(subscriber_resume(&v, &x.fanout, &x.roster, SPAN("e"), 70), RESUME_DONE);
-    viewer_gone(&v, &x);
-    viewer_gone(&other, &x);
-    teardown(&x);
+    fanout_fixture_viewer_gone(&v, &x);
+    fanout_fixture_viewer_gone(&other, &x);
+    fanout_fixture_teardown(&x);
 }
 
 /* The word that it is whole stands between what the viewer missed and what came later. */
 static void test_confirm(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v;
     struct span users[] = {SPAN("a")};
-    setup(&x, 64, 0);
-    change(&x, "a", true);
-    viewer_setup(&v, &x, 0, false, NULL);
-    begin(&v, &x);
-    change(&x, "b", true);
+    fanout_fixture_setup(&x, 64, 0);
+    fanout_fixture_change(&x, "a", true);
+    fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
+    fanout_fixture_begin(&v, &x);
+    fanout_fixture_change(&x, "b", true);
     subscriber_confirm(&v, &x.fanout, &x.roster);
-    change(&x, "c", true);
-    expect("behind a snapshot", &v, &x, "S me 1 of e:1 =a #1\nU b+2\nR 2\nU c+3\n");
+    fanout_fixture_change(&x, "c", true);
+    fanout_fixture_expect("behind a snapshot", &v, &x, "S me 1 of e:1 =a #1\nU b+2\nR 2\nU c+3\n");
     v.batch = true;
-    change(&x, "d", true);
+    fanout_fixture_change(&x, "d", true);
     subscriber_confirm(&v, &x.fanout, &x.roster);
-    change(&x, "e", true);
-    expect("batches", &v, &x, "B 4 d+4\nR 4\nB 5 e+5\n");
+    fanout_fixture_change(&x, "e", true);
+    fanout_fixture_expect("batches", &v, &x, "B 4 d+4\nR 4\nB 5 e+5\n");
     subscriber_confirm(&v, &x.fanout, &x.roster);
     subscriber_confirm(&v, &x.fanout, &x.roster);
-    expect("asked twice before it is told", &v, &x, "R 5\n");
+    fanout_fixture_expect("asked twice before it is told", &v, &x, "R 5\n");
 
     /* A narrower interest goes on where it is. */
-    change(&x, "b", false);
-    change(&x, "a", false);
+    fanout_fixture_change(&x, "b", false);
+    fanout_fixture_change(&x, "a", false);
     interest_choose(&x.groups, v.interest, NULL, 0, true, users, 1);
     subscriber_confirm(&v, &x.fanout, &x.roster);
-    expect("of users", &v, &x, "B 7 a-7\nR 7\n");
+    fanout_fixture_expect("of users", &v, &x, "B 7 a-7\nR 7\n");
 
     /* A snapshot in its place says so. */
     subscriber_confirm(&v, &x.fanout, &x.roster);
-    begin(&v, &x);
-    expect("in its place", &v, &x, "S me (too_old) 0 of e:7 #0\n");
-    viewer_gone(&v, &x);
-    teardown(&x);
+    fanout_fixture_begin(&v, &x);
+    fanout_fixture_expect("in its place", &v, &x, "S me (too_old) 0 of e:7 #0\n");
+    fanout_fixture_viewer_gone(&v, &x);
+    fanout_fixture_teardown(&x);
 }
 
 static void test_for_one_alone(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v[2];
     const struct change c = {.user = SPAN("a"), .online = true, .rev = 1, .reason = SPAN("joined")};
-    setup(&x, 64, 0);
+    fanout_fixture_setup(&x, 64, 0);
     for (int i = 0; i < 2; i++) {
         bytes_auto got = BYTES_INIT;
-        viewer_setup(&v[i], &x, 0, true, "g");
-        begin(&v[i], &x);
-        read_all(&v[i], &x, &got);
+        fanout_fixture_viewer_setup(&v[i], &x, 0, true, "g");
+        fanout_fixture_begin(&v[i], &x);
+        fanout_fixture_read_all(&v[i], &x, &got);
     }
     assert_false(subscriber_pending_about(&v[0], &x.fanout, SPAN("a")));
     subscriber_put(&v[0], &x.fanout, &c, SPAN_NONE);
     assert_true(subscriber_pending_about(&v[0], &x.fanout, SPAN("a")));
     assert_false(subscriber_pending_about(&v[0], &x.fanout, SPAN("b")));
-    expect("the other", &v[1], &x, "");
-    expect("the one", &v[0], &x, "U a+1(joined)\n");
+    fanout_fixture_expect("the other", &v[1], &x, "");
+    fanout_fixture_expect("the one", &v[0], &x, "U a+1(joined)\n");
     assert_false(subscriber_pending_about(&v[0], &x.fanout, SPAN("a")));
 
     /* Not for the next one at the same place in memory, nor for the same one's next view. */
     subscriber_put(&v[0], &x.fanout, &c, SPAN_NONE);
-    viewer_gone(&v[0], &x);
-    viewer_setup(&v[0], &x, 0, true, "g");
+    fanout_fixture_viewer_gone(&v[0], &x);
+    fanout_fixture_viewer_setup(&v[0], &x, 0, true, "g");
     v[0].cursor = 0;
-    expect("whoever comes there next", &v[0], &x, "");
+    fanout_fixture_expect("whoever comes there next", &v[0], &x, "");
     subscriber_put(&v[1], &x.fanout, &c, SPAN_NONE);
     uint64_t before = v[1].cursor;
-    begin(&v[1], &x);
+    fanout_fixture_begin(&v[1], &x);
     v[1].cursor = before;
-    expect("a new view", &v[1], &x, "S me 0 of e:0 #0\n");
-    viewer_gone(&v[0], &x);
-    viewer_gone(&v[1], &x);
-    teardown(&x);
+    fanout_fixture_expect("a new view", &v[1], &x, "S me 0 of e:0 #0\n");
+    fanout_fixture_viewer_gone(&v[0], &x);
+    fanout_fixture_viewer_gone(&v[1], &x);
+    fanout_fixture_teardown(&x);
 }
 
 int main(void)

@@ -1,61 +1,71 @@
 /* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 #include <time.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "fanout_fixture.h"
+#include "support/fanout_fixture.h"
 
 /* A ring that comes round many times, with frames of any size, and entries that come round too. */
 static void test_rings_come_round(void **state)
 {
     static const size_t capacities[] = {64, 1024, 16384};
     for (size_t n = 0; n < 3; n++) {
-        struct fixture x;
+        struct fanout_fixture x;
         struct subscriber v[2];
         struct rng rng;
         char device[128];
-        setup(&x, capacities[n], 0);
+        fanout_fixture_setup(&x, capacities[n], 0);
         rng_init(&rng, 7);
         for (int i = 0; i < 2; i++) {
             bytes_auto got = BYTES_INIT;
-            viewer_setup(&v[i], &x, i, false, NULL);
-            begin(&v[i], &x);
-            read_all(&v[i], &x, &got);
+            fanout_fixture_viewer_setup(&v[i], &x, i, false, NULL);
+            fanout_fixture_begin(&v[i], &x);
+            fanout_fixture_read_all(&v[i], &x, &got);
         }
         for (int i = 0; i < 20000; i++) {
             /* Short ones for long, then long ones: the oldest that is left need not be the oldest in the
              * stream. */
             size_t len = 1 + rng_below(&rng, i / 4000 % 2 ? 128 : 2);
             memset(device, 'a' + i % 26, len);
-            change_with(&x, "u", i % 2 == 0, (struct span){device, len}, NULL);
+            fanout_fixture_change_with(&x, "u", i % 2 == 0, (struct span){device, len}, NULL);
             if (i % 50 != 0 && rng_below(&rng, 20) != 0)
                 continue;
             for (int e = 0; e < 2; e++) {
                 bytes_auto got = BYTES_INIT;
                 bytes_auto last = BYTES_INIT;
-                assert_int_equal(read_all(&v[e], &x, &got), FANOUT_NOTHING);
+                assert_int_equal(fanout_fixture_read_all(&v[e], &x, &got), FANOUT_NOTHING);
                 bytes_printf(&last, "u%c%d,%.*s\n", i % 2 ? '-' : '+', i + 1, (int)len, device);
                 assert_true(got.len >= last.len);
                 assert_memory_equal(got.data + got.len - last.len, last.data, last.len);
             }
         }
-        viewer_gone(&v[0], &x);
-        viewer_gone(&v[1], &x);
-        teardown(&x);
+        fanout_fixture_viewer_gone(&v[0], &x);
+        fanout_fixture_viewer_gone(&v[1], &x);
+        fanout_fixture_teardown(&x);
     }
 }
 
 /* Whoever is not told that he is behind gets each change as it was put. */
-static void read_checked(struct subscriber *v, struct fixture *x, uint64_t *next_rev, size_t *ret_behind)
+static void read_checked(struct subscriber *v, struct fanout_fixture *x, uint64_t *next_rev,
+                         size_t *ret_behind)
 {
     bytes_auto got = BYTES_INIT;
-    enum fanout_result result = read_all(v, x, &got);
+    enum fanout_result result = fanout_fixture_read_all(v, x, &got);
     struct span rest = bytes_span(&got);
 
     if (result == FANOUT_BEHIND) {
-        begin(v, x);
+        fanout_fixture_begin(v, x);
         bytes_reset(&got);
-        read_all(v, x, &got);
+        fanout_fixture_read_all(v, x, &got);
         *next_rev = x->roster.rev + 1;
         ++*ret_behind;
         return;
@@ -77,19 +87,19 @@ static void read_checked(struct subscriber *v, struct fixture *x, uint64_t *next
 static void test_left_behind(void **state)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct fixture x;
+        struct fanout_fixture x;
         struct subscriber v;
         struct rng rng;
         uint64_t next_rev = 1;
         size_t behind = 0;
         char device[1000];
         /* Few entries: the ring of entries comes round while the stream does not, and the other way round. */
-        setup(&x, seed % 2 ? 64 : 1024, 0);
+        fanout_fixture_setup(&x, seed % 2 ? 64 : 1024, 0);
         rng_init(&rng, seed);
-        viewer_setup(&v, &x, 0, false, NULL);
+        fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
         bytes_auto got = BYTES_INIT;
-        begin(&v, &x);
-        read_all(&v, &x, &got);
+        fanout_fixture_begin(&v, &x);
+        fanout_fixture_read_all(&v, &x, &got);
         for (int round = 0; round < 200; round++) {
             size_t longest = round / 20 % 2 ? 1000 : 4;
             for (uint64_t i = rng_below(&rng, 200); i > 0; i--) {
@@ -103,33 +113,33 @@ static void test_left_behind(void **state)
             read_checked(&v, &x, &next_rev, &behind);
         }
         assert_true(behind > 0 && behind < 200);
-        viewer_gone(&v, &x);
-        teardown(&x);
+        fanout_fixture_viewer_gone(&v, &x);
+        fanout_fixture_teardown(&x);
     }
 }
 
 /* Texts that only others bound: no frame may outgrow the ring. */
 static void test_hostile_texts(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v;
     char *huge = mem_alloc(1 << 20);
     bytes_auto got = BYTES_INIT;
 
     memset(huge, '"', 1 << 20);
-    setup(&x, 64, 1);
-    viewer_setup(&v, &x, 0, false, NULL);
-    begin(&v, &x);
-    read_all(&v, &x, &got);
+    fanout_fixture_setup(&x, 64, 1);
+    fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
+    fanout_fixture_begin(&v, &x);
+    fanout_fixture_read_all(&v, &x, &got);
     for (size_t len = FANOUT_TEXT_MAX - 1; len < 1 << 20; len = len * 3 / 2) {
         struct change c = {.user = SPAN("a"), .online = true, .reason = {huge, len}, .node = {huge, len}};
         fanout_put(&x.fanout, &c, SPAN_NONE, 0);
         bytes_reset(&got);
-        assert_int_equal(read_all(&v, &x, &got), FANOUT_NOTHING);
+        assert_int_equal(fanout_fixture_read_all(&v, &x, &got), FANOUT_NOTHING);
         assert_int_equal(got.len, len <= FANOUT_TEXT_MAX ? strlen("U a+0()\n") + len : strlen("U a+0\n"));
     }
-    viewer_gone(&v, &x);
-    teardown(&x);
+    fanout_fixture_viewer_gone(&v, &x);
+    fanout_fixture_teardown(&x);
     free(huge);
 }
 
@@ -144,20 +154,20 @@ static void test_a_crowd_of_viewers(void **state)
 {
     enum { VIEWERS = 500, ROUNDS = 200, EACH = 10 };
     static struct subscriber v[VIEWERS];
-    struct fixture x;
+    struct fanout_fixture x;
     struct fanout_chunk piece;
     size_t bytes = 0;
 
-    setup(&x, 16384, 4 << 20);
+    fanout_fixture_setup(&x, 16384, 4 << 20);
     for (int i = 0; i < VIEWERS; i++) {
-        viewer_setup(&v[i], &x, i % 2, false, NULL);
-        begin(&v[i], &x);
+        fanout_fixture_viewer_setup(&v[i], &x, i % 2, false, NULL);
+        fanout_fixture_begin(&v[i], &x);
         subscriber_next(&v[i], &x.fanout, &piece);
     }
     int64_t from = nanoseconds();
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < EACH; i++)
-            change_with(&x, "user", (round + i) % 2 == 0, SPAN("device"), NULL);
+            fanout_fixture_change_with(&x, "user", (round + i) % 2 == 0, SPAN("device"), NULL);
         for (int i = 0; i < VIEWERS; i++)
             while (subscriber_next(&v[i], &x.fanout, &piece) == FANOUT_BYTES)
                 bytes += piece.parts[0].len;
@@ -166,8 +176,8 @@ static void test_a_crowd_of_viewers(void **state)
     print_message("%lld ns for %d changes to %d viewers\n", (long long)(took / ROUNDS), EACH, VIEWERS);
     assert_true(bytes > 0 && took / ROUNDS < 20000000);
     for (int i = 0; i < VIEWERS; i++)
-        viewer_gone(&v[i], &x);
-    teardown(&x);
+        fanout_fixture_viewer_gone(&v[i], &x);
+    fanout_fixture_teardown(&x);
 }
 
 int main(void)

@@ -1,85 +1,94 @@
 /* SPDX-License-Identifier: MIT */
-#include "fanout_fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
-static void fill(struct fixture *x, int count)
+#include <cmocka.h>
+
+#include "support/fanout_fixture.h"
+
+static void fill(struct fanout_fixture *x, int count)
 {
     char user[32];
     for (int i = 0; i < count; i++) {
         snprintf(user, sizeof(user), "user-number-%d", i);
-        change(x, user, true);
+        fanout_fixture_change(x, user, true);
     }
 }
 
 static void test_snapshots_are_shared(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v[4];
-    setup(&x, 65536, 4 << 20);
+    fanout_fixture_setup(&x, 65536, 4 << 20);
     fill(&x, 100);
     for (int i = 0; i < 4; i++)
-        viewer_setup(&v[i], &x, i == 2, i == 3, NULL);
+        fanout_fixture_viewer_setup(&v[i], &x, i == 2, i == 3, NULL);
     for (int i = 0; i < 4; i++)
-        begin(&v[i], &x);
+        fanout_fixture_begin(&v[i], &x);
     assert_ptr_equal(v[0].snapshot, v[1].snapshot);
     assert_ptr_not_equal(v[0].snapshot, v[2].snapshot);
     assert_ptr_not_equal(v[0].snapshot, v[3].snapshot);
     /* A change makes it old, a large one a little later. */
-    change(&x, "a", true);
-    begin(&v[1], &x);
+    fanout_fixture_change(&x, "a", true);
+    fanout_fixture_begin(&v[1], &x);
     assert_ptr_not_equal(v[0].snapshot, v[1].snapshot);
     fill(&x, 20001);
-    begin_at(&v[0], &x, RESUME_NOT_ASKED, 1000);
-    change(&x, "b", true);
-    begin_at(&v[1], &x, RESUME_NOT_ASKED, 1249);
+    fanout_fixture_begin_at(&v[0], &x, RESUME_NOT_ASKED, 1000);
+    fanout_fixture_change(&x, "b", true);
+    fanout_fixture_begin_at(&v[1], &x, RESUME_NOT_ASKED, 1249);
     assert_ptr_equal(v[0].snapshot, v[1].snapshot);
     bytes_auto got = BYTES_INIT;
-    read_all(&v[1], &x, &got);
+    fanout_fixture_read_all(&v[1], &x, &got);
     bytes_text(&got);
     assert_non_null(strstr(got.data, "U b+"));
-    begin_at(&v[1], &x, RESUME_NOT_ASKED, 1250);
+    fanout_fixture_begin_at(&v[1], &x, RESUME_NOT_ASKED, 1250);
     assert_ptr_not_equal(v[0].snapshot, v[1].snapshot);
     fanout_restart(&x.fanout, x.roster.rev);
-    begin_at(&v[2], &x, RESUME_NOT_ASKED, 1250);
-    begin_at(&v[0], &x, RESUME_NOT_ASKED, 1250);
+    fanout_fixture_begin_at(&v[2], &x, RESUME_NOT_ASKED, 1250);
+    fanout_fixture_begin_at(&v[0], &x, RESUME_NOT_ASKED, 1250);
     assert_ptr_not_equal(v[0].snapshot, v[1].snapshot);
     for (int i = 0; i < 4; i++)
-        viewer_gone(&v[i], &x);
-    teardown(&x);
+        fanout_fixture_viewer_gone(&v[i], &x);
+    fanout_fixture_teardown(&x);
 }
 
 /* A costly one is shared for a moment, but not beyond what the rings still hold. */
 static void test_old_snapshots_and_revisions(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v[2];
     char device[128];
-    setup(&x, 64, 0);
+    fanout_fixture_setup(&x, 64, 0);
     fill(&x, 20001);
     for (int i = 0; i < 2; i++)
-        viewer_setup(&v[i], &x, 0, false, NULL);
-    begin_at(&v[0], &x, RESUME_NOT_ASKED, 1000);
+        fanout_fixture_viewer_setup(&v[i], &x, 0, false, NULL);
+    fanout_fixture_begin_at(&v[0], &x, RESUME_NOT_ASKED, 1000);
     for (int i = 0; i < 65; i++)
-        change(&x, "a", i % 2 == 0);
-    begin_at(&v[1], &x, RESUME_NOT_ASKED, 1001);
+        fanout_fixture_change(&x, "a", i % 2 == 0);
+    fanout_fixture_begin_at(&v[1], &x, RESUME_NOT_ASKED, 1001);
     assert_ptr_not_equal(v[0].snapshot, v[1].snapshot);
     for (int i = 0; i < 2; i++)
-        viewer_gone(&v[i], &x);
-    teardown(&x);
+        fanout_fixture_viewer_gone(&v[i], &x);
+    fanout_fixture_teardown(&x);
 
     /* The entries are there still, but their frames are written over. */
-    setup(&x, 1024, 0);
-    viewer_setup(&v[0], &x, 0, false, NULL);
-    begin(&v[0], &x);
+    fanout_fixture_setup(&x, 1024, 0);
+    fanout_fixture_viewer_setup(&v[0], &x, 0, false, NULL);
+    fanout_fixture_begin(&v[0], &x);
     memset(device, 'd', sizeof(device));
     for (int i = 0; i < 1000; i++)
-        change_with(&x, "a", i % 2 == 0, (struct span){device, sizeof(device)}, NULL);
+        fanout_fixture_change_with(&x, "a", i % 2 == 0, (struct span){device, sizeof(device)}, NULL);
     assert_int_equal(subscriber_resume(&v[0], &x.fanout, &x.roster, SPAN("e"), 1), RESUME_TOO_OLD);
     assert_int_equal(subscriber_resume(&v[0], &x.fanout, &x.roster, SPAN("e"), 900), RESUME_DONE);
-    viewer_gone(&v[0], &x);
-    teardown(&x);
+    fanout_fixture_viewer_gone(&v[0], &x);
+    fanout_fixture_teardown(&x);
 }
 
-static void tidy_at(struct fixture *x, int64_t mono_ms, bool left)
+static void tidy_at(struct fanout_fixture *x, int64_t mono_ms, bool left)
 {
     snapshots_tidy(&x->fanout, &x->roster, mono_ms);
     assert_int_equal(x->fanout.snapshots.shared[0] != NULL, left);
@@ -87,48 +96,48 @@ static void tidy_at(struct fixture *x, int64_t mono_ms, bool left)
 
 static void test_what_nobody_waits_for_is_freed(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v;
     bytes_auto got = BYTES_INIT;
 
-    setup(&x, 65536, 4 << 20);
+    fanout_fixture_setup(&x, 65536, 4 << 20);
     fill(&x, 20001);
-    viewer_setup(&v, &x, 0, false, NULL);
-    begin_at(&v, &x, RESUME_NOT_ASKED, 1000);
+    fanout_fixture_viewer_setup(&v, &x, 0, false, NULL);
+    fanout_fixture_begin_at(&v, &x, RESUME_NOT_ASKED, 1000);
     tidy_at(&x, 90000, true); /* it is being sent */
-    read_all(&v, &x, &got);
-    begin_at(&v, &x, RESUME_NOT_ASKED, 90000);
-    read_all(&v, &x, &got);
+    fanout_fixture_read_all(&v, &x, &got);
+    fanout_fixture_begin_at(&v, &x, RESUME_NOT_ASKED, 90000);
+    fanout_fixture_read_all(&v, &x, &got);
     tidy_at(&x, 94999, true);
     tidy_at(&x, 95000, false);
-    begin_at(&v, &x, RESUME_NOT_ASKED, 96000);
-    change(&x, "a", true);
-    read_all(&v, &x, &got);
+    fanout_fixture_begin_at(&v, &x, RESUME_NOT_ASKED, 96000);
+    fanout_fixture_change(&x, "a", true);
+    fanout_fixture_read_all(&v, &x, &got);
     tidy_at(&x, 96249, true);
     tidy_at(&x, 96250, false);
     /* Handed out to its end, and nobody asked for more. */
-    begin_at(&v, &x, RESUME_NOT_ASKED, 97000);
+    fanout_fixture_begin_at(&v, &x, RESUME_NOT_ASKED, 97000);
     while (v.snapshot)
-        read_one(&v, &x, &got);
+        fanout_fixture_read_one(&v, &x, &got);
     tidy_at(&x, 102000, false);
-    viewer_gone(&v, &x);
-    teardown(&x);
+    fanout_fixture_viewer_gone(&v, &x);
+    fanout_fixture_teardown(&x);
 }
 
 /* Sent in fragments, while others come and go and the shared one is replaced: ASan looks on. */
 static void test_large_snapshots(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v[2], own;
     struct fanout_chunk piece;
     size_t fragments = 0;
-    setup(&x, 65536, 4 << 20);
+    fanout_fixture_setup(&x, 65536, 4 << 20);
     fill(&x, 30000);
     for (int i = 0; i < 2; i++) {
-        viewer_setup(&v[i], &x, 0, false, NULL);
-        begin(&v[i], &x);
+        fanout_fixture_viewer_setup(&v[i], &x, 0, false, NULL);
+        fanout_fixture_begin(&v[i], &x);
     }
-    viewer_setup(&own, &x, 0, true, "g");
+    fanout_fixture_viewer_setup(&own, &x, 0, true, "g");
     assert_false(subscriber_in_message(&v[0]));
     bytes_auto got = BYTES_INIT;
     for (bool more = true; more; fragments++) {
@@ -137,30 +146,30 @@ static void test_large_snapshots(void **state)
         assert_int_equal(piece.first_byte & 0x7f, fragments ? 0 : 2);
         more = !(piece.first_byte & 0x80);
         assert_int_equal(subscriber_in_message(&v[0]), more);
-        take_piece(&piece, &got);
+        fanout_fixture_take_piece(&piece, &got);
         assert_true(piece.parts[piece.count - 1].len <= FANOUT_CHUNK_MAX);
-        change(&x, "a", fragments % 2 == 0);
-        begin_at(&v[1], &x, RESUME_NOT_ASKED, (int64_t)fragments * 1000);
-        begin(&own, &x);
+        fanout_fixture_change(&x, "a", fragments % 2 == 0);
+        fanout_fixture_begin_at(&v[1], &x, RESUME_NOT_ASKED, (int64_t)fragments * 1000);
+        fanout_fixture_begin(&own, &x);
     }
     assert_true(fragments > 2);
     bytes_text(&got);
     assert_non_null(strstr(got.data, " user-number-0 "));
     assert_int_equal(strncmp(got.data, "S me 30000 of e:30000 =", 23), 0);
     /* The last holder's bytes live until the next call. */
-    set_members(&x, "g", "user-number-1");
-    begin(&own, &x);
+    fanout_fixture_set_members(&x, "g", "user-number-1");
+    fanout_fixture_begin(&own, &x);
     assert_int_equal(subscriber_next(&own, &x.fanout, &piece), FANOUT_BYTES);
     assert_int_equal(piece.first_byte, 0x82);
     subscriber_finish(&own);
     bytes_reset(&got);
-    take_piece(&piece, &got);
+    fanout_fixture_take_piece(&piece, &got);
     bytes_text(&got);
     assert_non_null(strstr(got.data, "=user-number-1 #1\n"));
 
     /* Some who are not through when the fan-out ends. */
-    begin(&v[0], &x);
-    begin(&own, &x);
+    fanout_fixture_begin(&v[0], &x);
+    fanout_fixture_begin(&own, &x);
     subscriber_next(&v[0], &x.fanout, &piece);
     fanout_finish(&x.fanout);
     subscriber_finish(&v[0]);
@@ -170,7 +179,7 @@ static void test_large_snapshots(void **state)
     for (int i = 0; i < 2; i++)
         interest_destroy(&x.groups, v[i].interest);
     interest_destroy(&x.groups, own.interest);
-    teardown(&x);
+    fanout_fixture_teardown(&x);
 }
 
 /* What is looked at for a view is what the viewer may see, not who is online. */
@@ -186,55 +195,55 @@ static void test_a_view_costs_what_it_shows(void **state)
         {"both", "claimed", "claims-it user-number-7", " 3 of ", 4},
         {"an empty group", "none", "", " 0 of ", 0},
     };
-    struct fixture x;
+    struct fanout_fixture x;
 
-    setup(&x, 65536, 4 << 20);
+    fanout_fixture_setup(&x, 65536, 4 << 20);
     fill(&x, 30000);
-    change_with(&x, "claims-it", true, SPAN_NONE, "claimed");
-    change_with(&x, "claims-too", true, SPAN_NONE, "claimed");
+    fanout_fixture_change_with(&x, "claims-it", true, SPAN_NONE, "claimed");
+    fanout_fixture_change_with(&x, "claims-too", true, SPAN_NONE, "claimed");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bytes_auto got = BYTES_INIT;
         struct subscriber v;
-        viewer_setup(&v, &x, 0, true, cases[i].group);
-        set_members(&x, cases[i].group, cases[i].members);
+        fanout_fixture_viewer_setup(&v, &x, 0, true, cases[i].group);
+        fanout_fixture_set_members(&x, cases[i].group, cases[i].members);
         uint64_t before = x.fanout.snapshots.visited;
         assert_true(snapshot_ready(&v, &x.fanout, &x.roster, x.fanout.head, 0));
-        begin(&v, &x);
-        read_all(&v, &x, &got);
+        fanout_fixture_begin(&v, &x);
+        fanout_fixture_read_all(&v, &x, &got);
         if (x.fanout.snapshots.visited - before != cases[i].looked_at ||
             !strstr(bytes_text(&got), cases[i].shown))
             fail_msg("%s: %d looked at, told '%s'", cases[i].name, (int)(x.fanout.snapshots.visited - before),
                      got.data);
-        viewer_gone(&v, &x);
+        fanout_fixture_viewer_gone(&v, &x);
     }
-    teardown(&x);
+    fanout_fixture_teardown(&x);
 }
 
 /* One scan serves all who see everyone and asked before its end, whatever came between. */
 static void test_one_scan_for_all(void **state)
 {
-    struct fixture x;
+    struct fanout_fixture x;
     struct subscriber v[3];
-    setup(&x, 1024, 0);
+    fanout_fixture_setup(&x, 1024, 0);
     fill(&x, 50);
     for (int i = 0; i < 3; i++)
-        viewer_setup(&v[i], &x, 0, false, NULL);
+        fanout_fixture_viewer_setup(&v[i], &x, 0, false, NULL);
     assert_false(snapshot_ready(&v[0], &x.fanout, &x.roster, x.fanout.head, 0));
     subscriber_scan(&v[0], &x.fanout, &x.roster);
     assert_false(snapshot_scan_advance(&x.fanout, &x.roster, 20, 0, 0));
-    change(&x, "later", true);
-    change(&x, "user-number-49", false);
+    fanout_fixture_change(&x, "later", true);
+    fanout_fixture_change(&x, "user-number-49", false);
     uint64_t asked = x.fanout.head;
     assert_true(snapshot_scan_advance(&x.fanout, &x.roster, 100, 0, 0));
     assert_int_equal(x.fanout.snapshots.visited, 51);
-    change(&x, "behind", true);
+    fanout_fixture_change(&x, "behind", true);
     for (int i = 0; i < 3; i++) {
         bytes_auto got = BYTES_INIT;
         assert_int_equal(snapshot_ready(&v[i], &x.fanout, &x.roster, asked + (i == 2), 0), i < 2);
         if (i == 2)
             break;
         subscriber_begin(&v[i], &x.fanout, &x.roster, SPAN("me"), RESUME_NOT_ASKED, 0, 0);
-        read_all(&v[i], &x, &got);
+        fanout_fixture_read_all(&v[i], &x, &got);
         assert_non_null(strstr(bytes_text(&got), "S me 50 of e:52 ="));
         assert_non_null(strstr(got.data, "later"));
         assert_null(strstr(got.data, "user-number-49"));
@@ -247,8 +256,8 @@ static void test_one_scan_for_all(void **state)
     assert_false(x.fanout.snapshots.scan.running || x.roster.scanning);
     subscriber_scan(&v[2], &x.fanout, &x.roster);
     for (int i = 0; i < 3; i++)
-        viewer_gone(&v[i], &x);
-    teardown(&x); /* in the middle of one */
+        fanout_fixture_viewer_gone(&v[i], &x);
+    fanout_fixture_teardown(&x); /* in the middle of one */
 }
 
 int main(void)

@@ -15,7 +15,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "fanout/regroup.h"
-#include "fanout_writers.h"
+#include "support/fanout_writers.h"
 
 #define USERS   8
 #define GROUPS  3
@@ -457,6 +457,7 @@ static void assert_agreed(struct world *w)
 
 static void world_start(struct world *w, uint64_t seed)
 {
+    fanout_writers_check();
     memset(w, 0, sizeof(*w));
     w->seed = seed;
     rng_init(&w->rng, seed);

@@ -7,8 +7,9 @@
 
 #include "fanout/websocket.h"
 
-#include "../loop_until.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "support/loop_until.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -7,9 +7,9 @@
 
 #include "http/gate.h"
 
-#include "../loop_until.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "support/loop_until.h"
 
 #include <errno.h>
 #include <fcntl.h>

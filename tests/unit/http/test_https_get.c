@@ -3,7 +3,7 @@
  */
 #include "http/https_get.h"
 
-#include "../loop_until.h"
+#include "support/loop_until.h"
 
 #include <netdb.h>
 #include <pthread.h>

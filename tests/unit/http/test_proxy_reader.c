@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../loop_until.h"
+#include "support/loop_until.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
 
 #include "net/listener.h"
 
-#include "../lose_family.h"
 #include "base/log.h"
+#include "support/lose_family.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
-#include "../loop_until.h"
-#include "../redis_server.h"
 #include "presence-api/questions.h"
 #include "redis/reply.h"
 #include "redis/resp.h"
+#include "support/loop_until.h"
+#include "support/redis_server.h"
 
 #define PATIENCE_MS 30000
 #define COMMANDS    100

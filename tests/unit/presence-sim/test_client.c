@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "../wire/cases.h"
-#include "../wire/golden/golden.h"
 #include "fanout/subscriber.h"
 #include "presence-sim/client.h"
+#include "support/cases.h"
+#include "support/golden.h"
 
 #define MSGPACK ENCODING_MSGPACK
 #define JSON    ENCODING_JSON

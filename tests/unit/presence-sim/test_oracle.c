@@ -9,28 +9,35 @@
 #include <cmocka.h>
 
 #include "presence-sim/oracle.h"
+#include "support/story.h"
 
 #define USER SPAN("alice")
 
-/* A story is words of a letter and a time. Of the first session: c connecting, o opened, b beat, x left, l
- * lost, d drained, e ended, r refused; the second one's letters are capitals (C takes the same device, N
+/* Verbs are a letter and a time. Of the first session: c connecting (n: on another device), o opened, b beat,
+ * x left, l lost, d drained, e ended, r refused; the second one's letters are capitals (C takes the same device, N
  * another); f forced offline.
  * `?` asks: + certainly online, - certainly not, ~ neither. */
 struct player {
     struct oracle truth;
     struct oracle_session *sessions[2];
-    char answers[32];
-    size_t count;
+    struct story story;
 };
 
-static void ask(struct player *p, int64_t at)
+static void ask(void *machine, struct span word, struct span time)
 {
+    struct player *p = machine;
+    int64_t at = (int64_t)story_number(time);
     bool certain = oracle_certain(&p->truth, USER, at), possible = oracle_possible(&p->truth, USER, at, 0);
-    p->answers[p->count++] = certain ? '+' : possible ? '~' : '-';
+    story_say(&p->story, "%c", certain ? '+' : possible ? '~' : '-');
     assert_true(possible || !certain);
 }
 
-static void act_on(struct player *p, size_t which, char what, int64_t at)
+static void tell_forced(void *machine, struct span word, struct span time)
+{
+    oracle_forced(&((struct player *)machine)->truth, USER, (int64_t)story_number(time));
+}
+
+static void tell_session(struct player *p, size_t which, char what, int64_t at)
 {
     struct oracle_session *s = p->sessions[which];
     switch (what) {
@@ -42,27 +49,23 @@ static void act_on(struct player *p, size_t which, char what, int64_t at)
     case 'l': oracle_lost(s, at); break;
     case 'd': oracle_drained(s, at); break;
     case 'e': oracle_ended(s, at); break;
-    case 'r': oracle_refused(s); break;
-    default: fail_msg("no such step: %c", what);
+    default: oracle_refused(s);
     }
 }
 
-static void play(struct player *p, const char *story)
+static void tell_first(void *machine, struct span word, struct span time)
 {
-    while (*story) {
-        char what = *story, *end;
-        int64_t at = strtoll(story + 1, &end, 10);
-        if (what == '?')
-            ask(p, at);
-        else if (what == 'f')
-            oracle_forced(&p->truth, USER, at);
-        else if (what >= 'A' && what <= 'Z')
-            act_on(p, 1, (char)(what | 0x20), at);
-        else
-            act_on(p, 0, what, at);
-        story = end + strspn(end, " ");
-    }
+    tell_session(machine, 0, word.data[0], time.len ? (int64_t)story_number(time) : 0);
 }
+
+static void tell_second(void *machine, struct span word, struct span time)
+{
+    tell_session(machine, 1, (char)(word.data[0] | 0x20), time.len ? (int64_t)story_number(time) : 0);
+}
+
+static const struct story_verb verbs[] = {
+    {"[?]", ask}, {"[f]", tell_forced}, {"[cnobxlder]", tell_first}, {"[CNOBXLDER]", tell_second}};
+static const struct story_table table = {STORY_VERBS(verbs)};
 
 static void test_stories(void **state)
 {
@@ -99,8 +102,10 @@ static void test_stories(void **state)
         struct player p = {0};
         print_message("%s\n", cases[i].name);
         oracle_init(&p.truth, &rules);
-        play(&p, cases[i].story);
-        assert_string_equal(p.answers, cases[i].expected);
+        story_init(&p.story, cases[i].name, &table, &p);
+        story_tell(&p.story, cases[i].story);
+        story_expect(&p.story, cases[i].expected);
+        story_finish(&p.story);
         oracle_finish(&p.truth);
     }
 }

@@ -11,29 +11,46 @@
 
 #include "base/bytes.h"
 #include "presence/recovery.h"
+#include "support/story.h"
 
-/* Words: @5000 the time, eX the store shows epoch X (e: none), aX:200 node a, silent for 200 ms, has asserted
- * in X, aX:200/7 with 7 sessions to go, ? whether it is settled: the answers are compared. */
-static void tell(struct recovery *r, struct span word, int64_t *now_ms, struct bytes *answers)
+/* Verbs: eX the store shows epoch X (e: none), aX:200 node a, silent for 200 ms, has asserted in X, aX:200/7 with
+ * 7 sessions to go, ? whether it is settled. Said: the answers, ! for an epoch that is another. */
+struct player {
+    struct recovery recovery;
+    int64_t now_ms;
+    struct story story;
+};
+
+static void tell_epoch(void *machine, struct span word, struct span epoch)
 {
-    struct span name = {word.data, 1}, epoch;
-    uint64_t age, left;
-    switch (word.data[0]) {
-    case '@': *now_ms = atoll(word.data + 1); break;
-    case '?': bytes_append_char(answers, recovery_settled(r, *now_ms) ? 'y' : 'n'); break;
-    case 'e':
-        if (recovery_epoch(r, (struct span){word.data + 1, word.len - 1}, *now_ms))
-            bytes_append_char(answers, '!');
-        break;
-    default:
-        word = (struct span){word.data + 1, word.len - 1};
-        epoch = span_split(&word, ':');
-        assert_int_equal(span_to_u64(span_split(&word, '/'), UINT64_MAX, &age), 0);
-        if (span_equal(word, SPAN("")) || span_to_u64(word, INT64_MAX, &left) < 0)
-            left = UINT64_MAX;
-        recovery_node(r, name, (int64_t)age, epoch, (int64_t)left, *now_ms);
-    }
+    struct player *p = machine;
+    if (recovery_epoch(&p->recovery, epoch, p->now_ms))
+        story_say(&p->story, "!");
 }
+
+static void tell_node(void *machine, struct span word, struct span rest)
+{
+    struct player *p = machine;
+    struct span epoch = span_split(&rest, ':'), age = span_split(&rest, '/');
+    uint64_t left = rest.len ? story_number(rest) : UINT64_MAX;
+    recovery_node(&p->recovery, (struct span){word.data, 1}, (int64_t)story_number(age), epoch, (int64_t)left,
+                  p->now_ms);
+}
+
+static void ask(void *machine, struct span word, struct span rest)
+{
+    struct player *p = machine;
+    story_say(&p->story, "%c", recovery_settled(&p->recovery, p->now_ms) ? 'y' : 'n');
+}
+
+static void pass(void *machine, int64_t until_ms)
+{
+    struct player *p = machine;
+    p->now_ms = until_ms;
+}
+
+static const struct story_verb verbs[] = {{"[e]", tell_epoch}, {"[abc]", tell_node}, {"?", ask}};
+static const struct story_table table = {STORY_VERBS(verbs), .pass = pass};
 
 static void test_stories(void **state)
 {
@@ -70,16 +87,14 @@ static void test_stories(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        static struct recovery r;
-        struct span rest = span_of(cases[i].words);
-        int64_t now_ms = 0;
-        bytes_auto answers = BYTES_INIT;
-        recovery_init(&r);
-        while (rest.len)
-            tell(&r, span_split(&rest, ' '), &now_ms, &answers);
-        if (strcmp(bytes_text(&answers), cases[i].answers) != 0)
-            fail_msg("%s: %s, not %s", cases[i].name, bytes_text(&answers), cases[i].answers);
-        recovery_finish(&r);
+        static struct player p;
+        p.now_ms = 0;
+        recovery_init(&p.recovery);
+        story_init(&p.story, cases[i].name, &table, &p);
+        story_tell(&p.story, cases[i].words);
+        story_expect(&p.story, cases[i].answers);
+        story_finish(&p.story);
+        recovery_finish(&p.recovery);
     }
 }
 

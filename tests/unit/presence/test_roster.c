@@ -13,22 +13,22 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "presence/roster.h"
+#include "support/story.h"
 
-/* Words of a story; users are letters.
+/* Verbs; users are letters.
  *     +a5 -a5 a change of revision 5   [ a load is asked for   a5 a page has user a   ]7 it ends, begun at 7
  *     ga:x:y the groups of a became x and y   E another epoch
  * What is said: +a -a for those told, a? for a user the load did not have. */
 struct explanation {
     struct roster roster;
-    struct bytes said;
+    struct story story;
 };
 
-static struct change change_of(struct span word)
+/* "a5" */
+static struct change change_of(struct span what, bool online)
 {
-    bool mark = word.data[0] == '+' || word.data[0] == '-';
-    struct span digits = {word.data + 1 + mark, word.len - 1 - mark};
-    struct change c = {.user = {word.data + mark, 1}, .online = word.data[0] != '-', .device = SPAN("d")};
-    assert_int_equal(span_to_u64(digits, UINT64_MAX, &c.rev), 0);
+    struct change c = {.user = {what.data, 1}, .online = online, .device = SPAN("d")};
+    c.rev = story_number((struct span){what.data + 1, what.len - 1});
     c.last_seen_ms = (int64_t)c.rev * 10;
     return c;
 }
@@ -36,7 +36,7 @@ static struct change change_of(struct span word)
 static void say(struct explanation *t, bool news, const struct change *c)
 {
     if (news)
-        bytes_printf(&t->said, "%c%.*s ", c->online ? '+' : '-', (int)c->user.len, c->user.data);
+        story_say(&t->story, "%c%.*s ", c->online ? '+' : '-', (int)c->user.len, c->user.data);
 }
 
 static void on_gone(void *arg, const struct roster_user *u)
@@ -44,41 +44,53 @@ static void on_gone(void *arg, const struct roster_user *u)
     struct explanation *t = arg;
     struct span id = roster_user_id(u);
     assert_true(u->online);
-    bytes_printf(&t->said, "%.*s? ", (int)id.len, id.data);
+    story_say(&t->story, "%.*s? ", (int)id.len, id.data);
 }
 
-static void regroup(struct explanation *t, struct span word)
+static void tell_change(void *machine, struct span word, struct span what)
 {
-    struct span user, groups[4];
+    struct explanation *t = machine;
+    struct change c = change_of(what, word.data[0] == '+');
+    say(t, roster_apply(&t->roster, &c), &c);
+}
+
+static void tell_load(void *machine, struct span word, struct span rest)
+{
+    roster_load_begin(&((struct explanation *)machine)->roster);
+}
+
+static void tell_page(void *machine, struct span word, struct span rest)
+{
+    struct explanation *t = machine;
+    struct change c = change_of(word, true);
+    say(t, roster_load_user(&t->roster, &c), &c);
+}
+
+static void tell_loaded(void *machine, struct span word, struct span rev)
+{
+    struct explanation *t = machine;
+    roster_load_end(&t->roster, story_number(rev), on_gone, t);
+}
+
+static void tell_groups(void *machine, struct span word, struct span what)
+{
+    struct explanation *t = machine;
+    struct span user = span_split(&what, ':'), groups[4];
     size_t count = 0;
-    span_split(&word, 'g');
-    user = span_split(&word, ':');
-    while (word.len)
-        groups[count++] = span_split(&word, ':');
+    while (what.len)
+        groups[count++] = span_split(&what, ':');
     if (!roster_regroup(&t->roster, user, groups, count))
-        bytes_append_text(&t->said, "nobody ");
+        story_say(&t->story, "nobody ");
 }
 
-static void tell(struct explanation *t, struct span word)
+static void tell_epoch(void *machine, struct span word, struct span rest)
 {
-    struct change c;
-    uint64_t rev;
-    switch (word.data[0]) {
-    case '[': roster_load_begin(&t->roster); return;
-    case 'E': roster_forget_revisions(&t->roster); return;
-    case 'g': regroup(t, word); return;
-    case ']':
-        assert_int_equal(span_to_u64((struct span){word.data + 1, word.len - 1}, UINT64_MAX, &rev), 0);
-        roster_load_end(&t->roster, rev, on_gone, t);
-        return;
-    default: break;
-    }
-    c = change_of(word);
-    if (word.data[0] == '+' || word.data[0] == '-')
-        say(t, roster_apply(&t->roster, &c), &c);
-    else
-        say(t, roster_load_user(&t->roster, &c), &c);
+    roster_forget_revisions(&((struct explanation *)machine)->roster);
 }
+
+static const struct story_verb verbs[] = {{"[+-]", tell_change}, {"[", tell_load},     {"[abc]", tell_page},
+                                          {"[]]", tell_loaded},  {"[g]", tell_groups}, {"E", tell_epoch}};
+static const struct story_table table = {STORY_VERBS(verbs)};
 
 static int by_name(const void *a, const void *b)
 {
@@ -148,20 +160,18 @@ static void test_stories(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct explanation t = {0};
-        struct span rest = span_of(cases[i].words);
+        struct explanation t;
         bytes_auto left = BYTES_INIT;
         roster_init(&t.roster);
-        while (rest.len)
-            tell(&t, span_split(&rest, ' '));
+        story_init(&t.story, cases[i].name, &table, &t);
+        story_tell(&t.story, cases[i].words);
         describe(cases[i].name, &t.roster, &left);
-        if (strcmp(bytes_text(&t.said), cases[i].said) != 0)
-            fail_msg("%s: said '%s', not '%s'", cases[i].name, bytes_text(&t.said), cases[i].said);
+        story_expect(&t.story, cases[i].said);
         if (strcmp(bytes_text(&left), cases[i].left) != 0)
             fail_msg("%s: left '%s', not '%s'", cases[i].name, bytes_text(&left), cases[i].left);
         if (t.roster.users.count != cases[i].kept)
             fail_msg("%s: %zu records", cases[i].name, t.roster.users.count);
-        bytes_finish(&t.said);
+        story_finish(&t.story);
         roster_finish(&t.roster);
     }
 }
@@ -198,19 +208,17 @@ static void test_records(void **state)
 static void test_marks_come_round(void **state)
 {
     for (int given_up = 0; given_up < 520; given_up++) {
-        struct explanation t = {0};
+        struct explanation t;
+        char name[32];
+        snprintf(name, sizeof(name), "after %d loads", given_up);
         roster_init(&t.roster);
-        tell(&t, SPAN("["));
-        tell(&t, SPAN("a1"));
-        tell(&t, SPAN("]1"));
+        story_init(&t.story, name, &table, &t);
+        story_tell(&t.story, "[ a1 ]1");
         for (int i = 0; i < given_up; i++)
             roster_load_begin(&t.roster);
-        tell(&t, SPAN("["));
-        tell(&t, SPAN("b1"));
-        tell(&t, SPAN("]1"));
-        if (strcmp(bytes_text(&t.said), "+a +b a? ") != 0)
-            fail_msg("after %d loads: %s", given_up, bytes_text(&t.said));
-        bytes_finish(&t.said);
+        story_tell(&t.story, "[ b1 ]1");
+        story_expect(&t.story, "+a +b a? ");
+        story_finish(&t.story);
         roster_finish(&t.roster);
     }
 }

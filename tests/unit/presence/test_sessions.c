@@ -11,7 +11,8 @@
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "sessions_counted.h"
+#include "support/sessions_counted.h"
+#include "support/story.h"
 
 #define TTL_MS 60000
 #define MIN_MS 25000
@@ -31,111 +32,156 @@ static void append_op(struct bytes *out, const struct session_op *op)
     bytes_append_char(out, ' ');
 }
 
-/* Words of a story. Sessions are told apart by a digit, users by a letter, and the session table numbers from 1.
+/* Verbs. Sessions are told apart by a digit, users by a letter, and the session table numbers from 1.
  *     +a1 a phone of user a connects   b1 beats (b1{x}: with metadata)   r1 its window opens
  *     n1 a heartbeat of it is refused (fromId "Z")
  *     e1 its peer closes   c1 it is cut   k1 it is kicked   x1 it is given up   d1 the server drains
  *     t a batch is taken   y it arrives (y:l.m with these outcomes)   ! it is lost
  *     hold, free: ends wait, or do not   up, down: Redis hears, or does not   @2000 the time
- *     A all is asserted   Da7 session 7 of the store is none of ours */
+ *     A all is asserted, Ua what user a has   Da7 session 7 of the store is none of ours
+ * Said: the batches, | behind each. */
 struct explanation {
     struct sessions sessions;
     struct session *slots[10];
-    struct bytes said;
+    struct story story;
     size_t taken;
     int64_t now_ms;
+    bool arriving; /* whoever connects from now on */
 };
 
-static void take(const char *name, struct explanation *t)
+static void tell_take(void *machine, struct span word, struct span rest)
 {
+    struct explanation *t = machine;
     struct session_op ops[SESSIONS_BATCH_MAX];
     bool urgent = sessions_urgent(&t->sessions), beyond_beats = false;
     t->taken = sessions_dequeue(&t->sessions, 0, SPAN("15000"), ops);
     for (size_t i = 0; i < t->taken; i++) {
-        append_op(&t->said, &ops[i]);
+        append_op(&t->story.said, &ops[i]);
         beyond_beats |= ops[i].kind != OP_BEAT && ops[i].kind != OP_REFUSED;
     }
-    bytes_append_text(&t->said, "| ");
+    story_say(&t->story, "| ");
     /* Ends that are held stay urgent. */
     if (t->taken && !t->sessions.hold_ends && (urgent != beyond_beats || sessions_urgent(&t->sessions)))
-        fail_msg("%s: urgent is miscounted", name);
+        story_fail(&t->story, "urgent is miscounted");
 }
 
-static void answer(struct explanation *t, struct span outcomes)
+static void tell_arrived(void *machine, struct span word, struct span rest)
 {
+    struct explanation *t = machine;
     char all_done[SESSIONS_BATCH_MAX];
+    struct span outcomes = {all_done, t->taken};
     memset(all_done, OUTCOME_DONE, sizeof(all_done));
-    if (!outcomes.data)
-        outcomes = (struct span){all_done, t->taken};
+    if (rest.len)
+        outcomes = (struct span){rest.data + 1, rest.len - 1};
     sessions_complete(&t->sessions, outcomes, t->now_ms);
 }
 
-static struct span metadata_of(struct span word)
+static void tell_lost(void *machine, struct span word, struct span rest)
 {
-    return word.len > 4 ? (struct span){word.data + 2, word.len - 2} : SPAN_NONE;
+    sessions_requeue(&((struct explanation *)machine)->sessions);
 }
 
-static void tell_session(struct explanation *t, struct span word)
+static void tell_assert_all(void *machine, struct span word, struct span rest)
 {
+    struct explanation *t = machine;
+    sessions_assert_all(&t->sessions, t->now_ms);
+}
+
+static void tell_assert_user(void *machine, struct span word, struct span user)
+{
+    struct explanation *t = machine;
+    sessions_assert_user(&t->sessions, user, t->now_ms);
+}
+
+/* "a7" */
+static void tell_orphan(void *machine, struct span word, struct span what)
+{
+    struct explanation *t = machine;
+    sessions_end_orphan(&t->sessions, (struct span){what.data, 1}, (uint64_t)(what.data[1] - '0'),
+                        "recovered");
+}
+
+static void tell_hold(void *machine, struct span word, struct span rest)
+{
+    ((struct explanation *)machine)->sessions.hold_ends = word.data[0] == 'h';
+}
+
+static void tell_connected(void *machine, struct span word, struct span rest)
+{
+    ((struct explanation *)machine)->sessions.connected = word.data[0] == 'u';
+}
+
+/* "a1" */
+static void tell_connects(void *machine, struct span word, struct span what)
+{
+    struct explanation *t = machine;
+    struct session **s = &t->slots[what.data[1] - '0'];
+    *s = session_open(&t->sessions, (struct span){what.data, 1}, SPAN("d"), SPAN_NONE, t, t->now_ms);
+    (*s)->arriving = t->arriving;
+}
+
+/* "1", "1{x}" */
+static void tell_session(void *machine, struct span word, struct span what)
+{
+    struct explanation *t = machine;
     struct sessions *l = &t->sessions;
-    struct session **s = &t->slots[word.data[word.data[0] == '+' ? 2 : 1] - '0'];
+    struct session *s = t->slots[what.data[0] - '0'];
+    struct span metadata = what.len > 3 ? (struct span){what.data + 1, what.len - 1} : SPAN_NONE;
     switch (word.data[0]) {
-    case '+':
-        *s = session_open(l, (struct span){word.data + 1, 1}, SPAN("d"), SPAN_NONE, t, t->now_ms);
-        break;
-    case 'b': session_beat(l, *s, metadata_of(word), t->now_ms); break;
-    case 'r': session_release(l, *s); break;
-    case 'n': session_refuse(l, *s, REFUSAL_FROM, SPAN("Z"), t->now_ms); break;
-    case 'e': session_end(l, *s, "gone", SESSION_CLOSED, t->now_ms); break;
-    case 'c': session_end(l, *s, "cut", SESSION_CUT, t->now_ms); break;
-    case 'k': session_end(l, *s, "kicked", SESSION_REFUSED, t->now_ms); break;
-    case 'x': session_abandon(l, *s); break;
-    case 'd': session_drain(l, *s); break;
-    default: fail_msg("no such word: %.*s", (int)word.len, word.data);
+    case 'b': session_beat(l, s, metadata, t->now_ms); break;
+    case 'r': session_release(l, s); break;
+    case 'n': session_refuse(l, s, REFUSAL_FROM, SPAN("Z"), t->now_ms); break;
+    case 'e': session_end(l, s, "gone", SESSION_CLOSED, t->now_ms); break;
+    case 'c': session_end(l, s, "cut", SESSION_CUT, t->now_ms); break;
+    case 'k': session_end(l, s, "kicked", SESSION_REFUSED, t->now_ms); break;
+    case 'x': session_abandon(l, s); break;
+    default: session_drain(l, s);
     }
 }
 
-static void tell(const char *name, struct explanation *t, struct span word)
+static void pass(void *machine, int64_t until_ms)
 {
-    struct sessions *l = &t->sessions;
-    if (span_equal(word, SPAN("t")))
-        take(name, t);
-    else if (word.data[0] == 'y')
-        answer(t, word.len > 1 ? (struct span){word.data + 2, word.len - 2} : SPAN_NONE);
-    else if (span_equal(word, SPAN("!")))
-        sessions_requeue(l);
-    else if (span_equal(word, SPAN("A")))
-        sessions_assert_all(l, t->now_ms);
-    else if (word.data[0] == 'U')
-        sessions_assert_user(l, (struct span){word.data + 1, 1}, t->now_ms);
-    else if (word.data[0] == 'D')
-        sessions_end_orphan(l, (struct span){word.data + 1, 1}, (uint64_t)(word.data[2] - '0'), "recovered");
-    else if (span_equal(word, SPAN("hold")) || span_equal(word, SPAN("free")))
-        l->hold_ends = word.data[0] == 'h';
-    else if (span_equal(word, SPAN("up")) || span_equal(word, SPAN("down")))
-        l->connected = word.len == 2;
-    else if (word.data[0] == '@')
-        t->now_ms = atoll(word.data + 1);
-    else
-        tell_session(t, word);
-    assert_counted(name, l);
+    ((struct explanation *)machine)->now_ms = until_ms;
+}
+
+static void look(void *machine)
+{
+    struct explanation *t = machine;
+    sessions_counted_check(t->story.name, &t->sessions);
+}
+
+static const struct story_verb verbs[] = {
+    {"t", tell_take},          {"[y]", tell_arrived},    {"!", tell_lost},       {"A", tell_assert_all},
+    {"[U]", tell_assert_user}, {"[D]", tell_orphan},     {"hold", tell_hold},    {"free", tell_hold},
+    {"up", tell_connected},    {"down", tell_connected}, {"[+]", tell_connects}, {"[brneckxd]", tell_session},
+};
+static const struct story_table table = {STORY_VERBS(verbs), .pass = pass, .look = look};
+
+static void setup(struct explanation *t, const char *name, int64_t grace_ms, int64_t abort_grace_ms)
+{
+    memset(t, 0, sizeof(*t));
+    t->now_ms = START;
+    sessions_init(&t->sessions, "n", TTL_MS, MIN_MS, grace_ms, abort_grace_ms);
+    t->sessions.connected = true;
+    story_init(&t->story, name, &table, t);
+}
+
+static void teardown(struct explanation *t)
+{
+    story_finish(&t->story);
+    sessions_finish(&t->sessions);
 }
 
 static void run(const char *name, const char *words, int64_t grace_ms, int64_t abort_grace_ms,
                 const char *expected, size_t left)
 {
-    struct explanation t = {.now_ms = START};
-    struct span rest = span_of(words);
-    sessions_init(&t.sessions, "n", TTL_MS, MIN_MS, grace_ms, abort_grace_ms);
-    t.sessions.connected = true;
-    while (rest.len)
-        tell(name, &t, span_split(&rest, ' '));
-    if (!span_equal(bytes_span(&t.said), span_of(expected)))
-        fail_msg("%s: said '%s', not '%s'", name, bytes_text(&t.said), expected);
+    struct explanation t;
+    setup(&t, name, grace_ms, abort_grace_ms);
+    story_tell(&t.story, words);
+    story_expect(&t.story, expected);
     if (t.sessions.count != left)
-        fail_msg("%s: %zu sessions are left, not %zu", name, t.sessions.count, left);
-    bytes_finish(&t.said);
-    sessions_finish(&t.sessions);
+        story_fail(&t.story, "%zu sessions are left, not %zu", t.sessions.count, left);
+    teardown(&t);
 }
 
 static void test_stories(void **state)
@@ -376,16 +422,12 @@ static void test_assertions_are_counted(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct explanation t = {.now_ms = START};
-        struct span rest = span_of(cases[i].words);
-        sessions_init(&t.sessions, "n", TTL_MS, MIN_MS, 0, 0);
-        t.sessions.connected = true;
-        while (rest.len)
-            tell(cases[i].name, &t, span_split(&rest, ' '));
+        struct explanation t;
+        setup(&t, cases[i].name, 0, 0);
+        story_tell(&t.story, cases[i].words);
         if (t.sessions.asserting != cases[i].asserting)
-            fail_msg("%s: %zu", cases[i].name, t.sessions.asserting);
-        bytes_finish(&t.said);
-        sessions_finish(&t.sessions);
+            story_fail(&t.story, "%zu are asserting", t.sessions.asserting);
+        teardown(&t);
     }
 }
 
@@ -412,23 +454,16 @@ static void test_arrivals(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct explanation t = {.now_ms = START};
-        struct span rest = span_of(cases[i].words);
+        struct explanation t;
         bytes_auto entered = BYTES_INIT;
-        sessions_init(&t.sessions, "n", TTL_MS, MIN_MS, 0, 0);
-        t.sessions.connected = true;
+        setup(&t, cases[i].name, 0, 0);
+        t.arriving = true;
         t.sessions.entered = on_entered;
         t.sessions.arg = &entered;
-        while (rest.len) {
-            struct span word = span_split(&rest, ' ');
-            tell(cases[i].name, &t, word);
-            if (word.data[0] == '+')
-                t.slots[word.data[2] - '0']->arriving = true;
-        }
+        story_tell(&t.story, cases[i].words);
         if (strcmp(bytes_text(&entered), cases[i].entered) != 0)
-            fail_msg("%s: %s", cases[i].name, bytes_text(&entered));
-        bytes_finish(&t.said);
-        sessions_finish(&t.sessions);
+            story_fail(&t.story, "'%s' entered", bytes_text(&entered));
+        teardown(&t);
     }
 }
 

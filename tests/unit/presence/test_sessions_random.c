@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/map.h"
 #include "base/rng.h"
-#include "sessions_counted.h"
+#include "support/sessions_counted.h"
 
 #define TTL_MS 60000
 #define MIN_MS 25000
@@ -210,7 +210,7 @@ static void test_random_lives_agree_with_a_model(void **state)
         sessions_init(&w->sessions, "n", TTL_MS, seed % 2 ? MIN_MS : 0, 0, 0);
         for (int i = 0; i < 400; i++) {
             step(w);
-            assert_counted("random", &w->sessions);
+            sessions_counted_check("random", &w->sessions);
             if (i % 100 == 99)
                 assert_agreed(w, seed);
         }

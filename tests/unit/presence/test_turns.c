@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "presence/turns.h"
+#include "support/story.h"
 
 /* Who waits, by letters: "a1" is the connection 1 of account a. */
 static const char *const names[] = {"a1", "a2", "a3", "b1", "c1", "c2"};
@@ -48,7 +49,35 @@ static struct turn *member(struct fixture *x, struct span name)
     return NULL;
 }
 
-/* Words: a1 waits, !a1 waits no more, ? the next is served. */
+/* Verbs: a1 waits, !a1 waits no more, ? the next is served, whose name is said. */
+struct player {
+    struct fixture fixture;
+    struct story story;
+};
+
+static void tell_waits(void *machine, struct span word, struct span rest)
+{
+    struct player *p = machine;
+    turns_wait(&p->fixture.turns, member(&p->fixture, word));
+    assert_true(turns_waits(member(&p->fixture, word)));
+}
+
+static void tell_waits_no_more(void *machine, struct span word, struct span name)
+{
+    struct player *p = machine;
+    turns_cancel(&p->fixture.turns, member(&p->fixture, name));
+}
+
+static void serve(void *machine, struct span word, struct span rest)
+{
+    struct player *p = machine;
+    struct turn *next = turns_next(&p->fixture.turns);
+    story_say(&p->story, "%s ", next ? names[next - p->fixture.members] : "-");
+}
+
+static const struct story_verb verbs[] = {{"[abc]", tell_waits}, {"[!]", tell_waits_no_more}, {"?", serve}};
+static const struct story_table table = {STORY_VERBS(verbs)};
+
 static void test_order(void **state)
 {
     static const struct {
@@ -65,25 +94,13 @@ static void test_order(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture x;
-        struct span rest = span_of(cases[i].words);
-        bytes_auto served = BYTES_INIT;
-        setup(&x);
-        while (rest.len) {
-            struct span word = span_split(&rest, ' ');
-            if (word.data[0] == '!') {
-                turns_cancel(&x.turns, member(&x, (struct span){word.data + 1, word.len - 1}));
-            } else if (word.data[0] == '?') {
-                struct turn *next = turns_next(&x.turns);
-                bytes_printf(&served, "%s ", next ? names[next - x.members] : "-");
-            } else {
-                turns_wait(&x.turns, member(&x, word));
-                assert_true(turns_waits(member(&x, word)));
-            }
-        }
-        if (strcmp(bytes_text(&served), cases[i].served) != 0)
-            fail_msg("%s: %s", cases[i].name, served.data);
-        teardown(&x);
+        struct player p;
+        setup(&p.fixture);
+        story_init(&p.story, cases[i].name, &table, &p);
+        story_tell(&p.story, cases[i].words);
+        story_expect(&p.story, cases[i].served);
+        story_finish(&p.story);
+        teardown(&p.fixture);
     }
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "../loop_until.h"
-#include "../odd_redis.h"
-#include "../redis_server.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "redis/redis_link.h"
 #include "redis/reply.h"
 #include "redis/resp.h"
+#include "support/loop_until.h"
+#include "support/odd_redis.h"
+#include "support/redis_server.h"
 
 #include <netdb.h>
 #include <setjmp.h>

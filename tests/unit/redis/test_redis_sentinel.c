@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Sentinels: the list, the question, the answer. */
-#include "../store/answers.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 #include "redis/redis_config.h"
+#include "redis/reply.h"
+#include "support/answer.h"
 
 static void test_lists(void **state)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "../loop_until.h"
-#include "../odd_redis.h"
-#include "../redis_server.h"
 #include "base/log.h"
 #include "redis/redis_link.h"
+#include "support/loop_until.h"
+#include "support/odd_redis.h"
+#include "support/redis_server.h"
 
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 

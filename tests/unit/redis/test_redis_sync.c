@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "../redis_server.h"
 #include "base/clock.h"
 #include "redis/redis_sync.h"
 #include "redis/reply.h"
 #include "redis/resp.h"
+#include "support/redis_server.h"
 
 #include <setjmp.h>
 #include <stddef.h>

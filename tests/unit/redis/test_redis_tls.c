@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS to a real Redis, with certificates that openssl(1) makes here: of a CA of ours, for another name, expired,
  * of another CA. */
-#include "../redis_server.h"
 #include "redis/redis_sync.h"
 #include "redis/reply.h"
 #include "redis/resp.h"
+#include "support/redis_server.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "store_redis.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include <cmocka.h>
+
+#include "support/store_redis.h"
+
+#include "base/mem.h"
 #include "store/keyspace.h"
 
 static void test_flags(void **state)

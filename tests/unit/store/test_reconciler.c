@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "store_redis.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/store_redis.h"
 
 #include "store/reconciler.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What servers say to the trial, and what is made of it; and the trial itself on a real Redis. */
-#include "../redis_server.h"
+#include "support/redis_server.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

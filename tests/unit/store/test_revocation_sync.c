@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of revoked tokens on a real Redis: the script, and two servers' revocation syncs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 #include "store/revocation_sync.h"
 
-#include "store_redis.h"
+#include "support/store_redis.h"
 
 #include "redis/resp.h"
 

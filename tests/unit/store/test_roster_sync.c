@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-#include "roster_sync_fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/roster_sync_fixture.h"
 
 static int by_name(const void *a, const void *b)
 {
     return ((const char *)a)[0] - ((const char *)b)[0];
 }
 
-static void say_roster(struct fixture *x)
+static void say_roster(struct roster_sync_fixture *x)
 {
     char names[32][2];
     size_t at = 0, count = 0;
@@ -16,9 +25,9 @@ static void say_roster(struct fixture *x)
         names[count++][1] = 0;
     }
     qsort(names, count, 2, by_name);
-    say(x, "= ");
+    story_say(&x->story, "= ");
     for (size_t i = 0; i < count; i++)
-        say(x, "%s", names[i]);
+        story_say(&x->story, "%s", names[i]);
 }
 
 static void test_stories(void **state)
@@ -179,18 +188,12 @@ static void test_stories(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture x;
-        struct span rest = span_of(cases[i].words);
-        setup(&x);
-        while (rest.len) {
-            struct span word = span_split(&rest, ' ');
-            if (word.len)
-                tell(&x, word);
-        }
+        struct roster_sync_fixture x;
+        roster_sync_fixture_setup(&x, cases[i].name);
+        story_tell(&x.story, cases[i].words);
         say_roster(&x);
-        if (strcmp(bytes_text(&x.said), cases[i].said) != 0)
-            fail_msg("%s:\n    '%s', not\n    '%s'", cases[i].name, bytes_text(&x.said), cases[i].said);
-        teardown(&x);
+        story_expect(&x.story, cases[i].said);
+        roster_sync_fixture_teardown(&x);
     }
 }
 

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "roster_sync_fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/answer.h"
+#include "support/roster_sync_fixture.h"
 
 static void test_recovering(void **state)
 {
@@ -14,14 +24,12 @@ static void test_recovering(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture x;
-        struct span rest = span_of(cases[i].words);
-        setup(&x);
-        while (rest.len)
-            tell(&x, span_split(&rest, ' '));
+        struct roster_sync_fixture x;
+        roster_sync_fixture_setup(&x, cases[i].name);
+        story_tell(&x.story, cases[i].words);
         if (roster_sync_recovering(&x.roster_sync) != cases[i].recovering)
             fail_msg("%s", cases[i].name);
-        teardown(&x);
+        roster_sync_fixture_teardown(&x);
     }
 }
 
@@ -58,33 +66,33 @@ static void test_current(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture x;
-        setup(&x);
-        tell_all(&x, cases[i].words);
+        struct roster_sync_fixture x;
+        roster_sync_fixture_setup(&x, cases[i].name);
+        story_tell(&x.story, cases[i].words);
         if (roster_sync_current(&x.roster_sync) != cases[i].current)
             fail_msg("%s", cases[i].name);
-        teardown(&x);
+        roster_sync_fixture_teardown(&x);
     }
 }
 
 static void test_a_deaf_subscription(void **state)
 {
-    struct fixture x;
-    setup(&x);
-    tell_all(&x, READY);
+    struct roster_sync_fixture x;
+    roster_sync_fixture_setup(&x, __func__);
+    story_tell(&x.story, READY);
     for (int i = 1; i <= 3; i++) {
         char words[100];
         assert_false(x.roster_sync.stale_subscription);
         snprintf(words, sizeof(words), "node=X,%d,n=X @%d log=X,%d%ca", 5 + i, 1000 + 200 * i, 5 + i,
                  i % 2 ? '-' : '+');
-        tell_all(&x, words);
+        story_tell(&x.story, words);
     }
     assert_true(x.roster_sync.stale_subscription);
     /* A message proves that it hears. */
     x.roster_sync.stale_subscription = false;
-    tell_all(&x, "pub=X,9+c node=X,10,n=X @2000");
+    story_tell(&x.story, "pub=X,9+c node=X,10,n=X @2000");
     assert_false(x.roster_sync.stale_subscription);
-    teardown(&x);
+    roster_sync_fixture_teardown(&x);
 }
 
 /* In doubt nobody resumes: the epoch is shown only while the roster is whole. */
@@ -103,36 +111,36 @@ static void test_the_epoch_shown(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture x;
-        setup(&x);
-        tell_all(&x, cases[i].words);
+        struct roster_sync_fixture x;
+        roster_sync_fixture_setup(&x, __func__);
+        story_tell(&x.story, cases[i].words);
         assert_string_equal(x.roster_sync.roster.epoch, cases[i].epoch);
-        teardown(&x);
+        roster_sync_fixture_teardown(&x);
     }
 }
 
 /* A long gap: page after page, and a garbage page is no gap filled. */
 static void test_a_long_gap(void **state)
 {
-    struct fixture x;
+    struct roster_sync_fixture x;
     bytes_auto words = BYTES_INIT;
 
-    setup(&x);
-    tell_all(&x, READY "pub=X,2001+c");
+    roster_sync_fixture_setup(&x, __func__);
+    story_tell(&x.story, READY "pub=X,2001+c");
     for (int page = 0; page < 2; page++) {
         bytes_reset(&words);
         bytes_append_text(&words, "log=X");
         for (int i = 0; i < (page ? 996 : 1000); i++)
             bytes_printf(&words, ",%d%c%c", 6 + page * 1000 + i, i % 2 ? '+' : '-', 'a');
-        tell(&x, bytes_span(&words));
+        story_tell(&x.story, bytes_text(&words));
     }
     assert_int_equal(x.roster_sync.roster.rev, 2001);
     assert_int_equal(x.roster_sync.gaps, 2);
     assert_int_equal(x.roster_sync.loads, 1);
-    teardown(&x);
+    roster_sync_fixture_teardown(&x);
 
-    setup(&x);
-    tell_all(&x, READY "pub=X,2001+c");
+    roster_sync_fixture_setup(&x, __func__);
+    story_tell(&x.story, READY "pub=X,2001+c");
     bytes_auto out = BYTES_INIT;
     answer_array(&out, 1000);
     for (int i = 0; i < 1000; i++) {
@@ -144,16 +152,16 @@ static void test_a_long_gap(void **state)
         answer_text(&out, SPAN("event"));
         answer_text(&out, SPAN("{\"userId\":\"a\",\"status\":\"online\"}"));
     }
-    bytes_reset(&x.said);
-    answer(&x, &x.roster_sync.log, &out);
-    assert_string_equal(bytes_text(&x.said), "load:0 ");
-    teardown(&x);
+    story_forget(&x.story);
+    roster_sync_fixture_answer(&x, &x.roster_sync.log, &out);
+    story_expect(&x.story, "load:0 ");
+    roster_sync_fixture_teardown(&x);
 }
 
 /* What a page holds is from outside. */
 static void test_hostile_pages(void **state)
 {
-    struct fixture x;
+    struct roster_sync_fixture x;
     char longest[300];
     bytes_auto out = BYTES_INIT;
     const struct span users[] = {SPAN(""), SPAN("a\n"), {longest, 129}, {longest, 128}, SPAN("b"), SPAN("c")};
@@ -161,8 +169,8 @@ static void test_hostile_pages(void **state)
     const struct span groups[] = {SPAN(""), SPAN(""), SPAN(""), SPAN("[1]"), SPAN("{"), SPAN("[\"x\"]")};
 
     memset(longest, 'u', sizeof(longest));
-    setup(&x);
-    tell_all(&x, "con sub want");
+    roster_sync_fixture_setup(&x, __func__);
+    story_tell(&x.story, "con sub want");
     answer_array(&out, 5);
     answer_number(&out, 5000);
     answer_text(&out, SPAN("X"));
@@ -176,59 +184,59 @@ static void test_hostile_pages(void **state)
         answer_number(&out, 3);
         answer_text(&out, groups[i]);
     }
-    answer(&x, &x.roster_sync.load, &out);
+    roster_sync_fixture_answer(&x, &x.roster_sync.load, &out);
     assert_int_equal(x.roster_sync.roster.online, 3);
     assert_non_null(roster_get(&x.roster_sync.roster, users[3]));
     assert_int_equal(roster_user_device(roster_get(&x.roster_sync.roster, SPAN("b"))).len, 0);
     assert_true(span_equal(roster_user_groups(roster_get(&x.roster_sync.roster, SPAN("c"))), SPAN("x\n")));
 
     /* Answers that nobody waits for, or of a wrong shape. */
-    tell_all(&x, "load=X,9,0,q1 log=X,8+q");
+    story_tell(&x.story, "load=X,9,0,q1 log=X,8+q");
     assert_null(roster_get(&x.roster_sync.roster, SPAN("q")));
     store_request_answered(&x.roster_sync.load, NULL, x.now_ms);
-    teardown(&x);
-    setup(&x);
-    tell_all(&x, "con sub want");
+    roster_sync_fixture_teardown(&x);
+    roster_sync_fixture_setup(&x, __func__);
+    story_tell(&x.story, "con sub want");
     bytes_reset(&out);
     bytes_append_text(&out, "+OK\r\n");
-    answer(&x, &x.roster_sync.load, &out);
+    roster_sync_fixture_answer(&x, &x.roster_sync.load, &out);
     assert_false(x.roster_sync.roster.loaded);
-    teardown(&x);
+    roster_sync_fixture_teardown(&x);
 }
 
 /* Ask, answer, ask: sixteen at a time, each again after five seconds, and no more. */
 static void test_groups_are_read_in_turn(void **state)
 {
-    struct fixture x;
+    struct roster_sync_fixture x;
     char name[8];
     int reads = 0;
-    setup(&x);
-    tell_all(&x, READY);
+    roster_sync_fixture_setup(&x, __func__);
+    story_tell(&x.story, READY);
     for (int i = 0; i < 50; i++) {
         snprintf(name, sizeof(name), "g%d", i);
         struct group *group = groups_hold(&x.roster_sync.groups, span_of(name));
         group_queue_ask(&x.roster_sync.groups.queue, SPAN("v"), group, x.now_ms);
     }
-    bytes_reset(&x.said);
+    story_forget(&x.story);
     for (; x.now_ms < 12000; x.now_ms += 10) {
         roster_sync_tick(&x.roster_sync, x.now_ms);
         assert_in_range(x.roster_sync.groups.queue.count, 0, GROUP_READS);
         while (x.roster_sync.groups.queue.count > 0) {
             reads++;
-            tell_all(&x, "set=a");
+            story_tell(&x.story, "set=a");
         }
     }
     for (int i = 0; i < 50; i++) {
-        char expected[16], *at = x.said.data;
+        char expected[16], *at = x.story.said.data;
         int count = 0;
-        bytes_text(&x.said);
+        bytes_text(&x.story.said);
         snprintf(expected, sizeof(expected), "set:g.g%d.u", i);
         for (; (at = strstr(at, expected)); at++)
             count++;
         assert_int_equal(count, 3);
     }
     assert_int_equal(reads, 150);
-    teardown(&x);
+    roster_sync_fixture_teardown(&x);
 }
 
 int main(void)

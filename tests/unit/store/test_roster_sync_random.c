@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The roster sync against a Redis in which anything happens at any time: lost links, lost messages, a log that
  * is too short, another epoch. What it tells adds up to the truth, and nobody who lives is told offline. */
-#include "answers.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/answer.h"
+#include "support/asked.h"
 
 #include "base/map.h"
 #include "base/mem.h"
@@ -253,11 +264,11 @@ static void execute(struct world *w)
     } else if (!w->quiet && rng_below(&w->rng, 30) == 0) {
         bytes_append_text(out, "-LOADING Redis is loading the dataset in memory\r\n");
     } else {
-        struct redisReply *argv = command_read(bytes_span(&m->text));
+        struct redisReply *argv = asked_read(bytes_span(&m->text));
         if (m->request == &w->roster_sync.load)
-            answer_load(w, command_arg(argv, SCRIPT_ARGS), out);
+            answer_load(w, asked_arg(argv, SCRIPT_ARGS), out);
         else
-            answer_log(w, command_arg(argv, 2), out);
+            answer_log(w, asked_arg(argv, 2), out);
         reply_free(argv);
     }
     message_free(m);

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* One account with very many sessions: what it costs Redis grows with the operations, not with the sessions.
  */
-#include "store_view_checker.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "support/store_view_checker.h"
 
 #define OPS          256 /* a whole batch */
 #define BESIDE       250 /* sessions of the user */
@@ -143,20 +154,20 @@ static void test_what_an_older_version_left(void **state)
     }
 }
 
-static void open_one(struct view_checker *w, const char *session, int64_t left_ms, char outcome)
+static void open_one(struct store_view_checker *w, const char *session, int64_t left_ms, char outcome)
 {
     struct session_op op = store_redis_op('o', "kiosk", session, session);
     op.beat_ms = store_redis_now(w->t) - w->t->ttl_ms + left_ms;
     assert_int_equal(store_redis_apply(w->t, &op, 1), 0);
     assert_int_equal(w->t->answer.outcomes.data[0], outcome);
-    view_checker_look(w);
+    store_view_checker_look(w);
 }
 
 /* Those that end first go, but not the one that opened just now and not that of another writer. */
 static void test_sessions_are_bounded(void **state)
 {
     struct crowd c = {.t = *state};
-    struct view_checker w = {.t = c.t};
+    struct store_view_checker w = {.t = c.t};
     char name[32];
     store_redis_clear(c.t);
     for (int i = 0; i < SESSIONS_MAX - 1; i++) {
@@ -174,8 +185,8 @@ static void test_sessions_are_bounded(void **state)
     assert_int_equal(store_redis_apply(c.t, &beat, 1), 0);
     assert_int_equal(c.t->answer.outcomes.data[0], '.');
     assert_true(stands(&c, "n1/0"));
-    view_checker_look(&w);
-    assert_true(view_checker_user(&w, "kiosk")->online);
+    store_view_checker_look(&w);
+    assert_true(store_view_checker_user(&w, "kiosk")->online);
 }
 
 static int start(void **state)

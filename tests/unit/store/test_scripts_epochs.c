@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Epochs and revisions: what begins a new one, what never comes twice, and what the events look like
  * (KEYS.md). */
-#include "store_view_checker.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/store_view_checker.h"
 
 #define AHEAD  1000000000 /* of what is known, where the clock is not */
 #define DAY_US 86400000000
@@ -67,14 +77,14 @@ static void test_what_begins_an_epoch(void **state)
         tamper(cases[i].tamper[1]);
         if (cases[i].run_id)
             strcpy(t.store.run_id, cases[i].run_id);
-        struct view_checker w = {.t = &t, .may_repeat = true};
+        struct store_view_checker w = {.t = &t, .may_repeat = true};
         snprintf(w.epoch, sizeof(w.epoch), "%s", before);
         w.rev = w.highest = rev;
         store_redis_hear(&t);
         store_redis_forget(&t);
         say('o', "bob", "n1/2");
         say('o', "carol", "n1/3");
-        view_checker_look(&w);
+        store_view_checker_look(&w);
         epoch_copy(after);
         assert_int_equal(strcmp(before, after) != 0, cases[i].begins);
         assert_string_equal(STORE_REDIS_TEXT(&t, "HGET", "presence:epoch", "id"), after);
@@ -122,8 +132,8 @@ static void test_an_epoch_begins_within_a_batch(void **state)
     assert_true(span_equal(t.answer.outcomes, SPAN(".nn")));
     assert_string_equal(STORE_REDIS_TEXT(&t, "XLEN", "presence:log"), "2");
     assert_int_equal(t.answer.state.online, 3);
-    struct view_checker w = {.t = &t, .may_repeat = true};
-    view_checker_look(&w);
+    struct store_view_checker w = {.t = &t, .may_repeat = true};
+    store_view_checker_look(&w);
     assert_int_equal(w.rev, t.answer.state.rev);
 }
 

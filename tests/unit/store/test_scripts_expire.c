@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Silence: deadlines that pass, and what a silence of the store itself proves (KEYS.md). */
-#include "store_scenario.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include <cmocka.h>
+
+#include "support/store_scenario.h"
+
+#include "base/mem.h"
 #include "base/rng.h"
+#include "support/store_view_checker.h"
 
 static const struct scenario scenarios[] = {
     {"a deadline passes, and nobody notices twice",
@@ -130,7 +142,7 @@ static const struct scenario scenarios[] = {
 
 static void test_silence(void **state)
 {
-    scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+    store_scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
 
 static struct store_redis t;
@@ -311,23 +323,23 @@ static void crowd_returns(struct crowd *c, int round)
 }
 
 /* Sweeps from before the deadline to after it, with the return of the phone somewhere in between. */
-static void reconnect_round(struct view_checker *w, struct crowd *c, struct rng *rng, int round)
+static void reconnect_round(struct store_view_checker *w, struct crowd *c, struct rng *rng, int round)
 {
     int64_t end = store_redis_now(&t) + 10;
     for (int i = 0; i < CROWD; i++)
         c->moments[i] = end - 2 + (int64_t)rng_below(rng, 8);
     crowd_say(c, 'r', "n1", round, end - STORE_REDIS_TTL);
     crowd_returns(c, round);
-    view_checker_look(w);
+    store_view_checker_look(w);
     for (size_t i = 0; i < w->count; i++)
         assert_true(w->users[i].online);
     crowd_say(c, 'f', "n1", round, 0);
-    view_checker_look(w);
+    store_view_checker_look(w);
 }
 
 static void test_reconnects_in_the_moment_of_expiry(void **state)
 {
-    struct view_checker w = {.t = &t};
+    struct store_view_checker w = {.t = &t};
     struct rng rng;
     store_redis_clear(&t);
     print_message("seed 7\n");

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What others do to the keys: deleted, changed, of another type, written by another system (KEYS.md). */
-#include "store_scenario.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "support/store_redis.h"
+#include "support/store_scenario.h"
 
 static const struct scenario scenarios[] = {
     {"the user's key deleted: the next beat puts it back",
@@ -417,7 +428,7 @@ static const struct scenario scenarios[] = {
 
 static void test_other_writers(void **state)
 {
-    scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+    store_scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
 
 static void test_one_bad_user_fails_no_batch(void **state)

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemons among themselves (node, fence, audit), and what is read without a script's writing. */
-#include "store_redis.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/store_redis.h"
 
 #include "redis/resp.h"
 #include "store/keys.h"

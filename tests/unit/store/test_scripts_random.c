@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Thousands of random operations against a simple model, under the view checker: a user is online while any
  * session lives. */
-#include "store_view_checker.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include <cmocka.h>
+
+#include "support/store_view_checker.h"
+
+#include "base/mem.h"
 #include "base/random.h"
 #include "base/rng.h"
 
@@ -29,7 +41,7 @@ struct model_user {
 
 struct model {
     struct store_redis *t;
-    struct view_checker *w;
+    struct store_view_checker *w;
     struct rng *rng;
     struct model_user users[USERS];
 };
@@ -212,13 +224,13 @@ static void model_compare(struct model *m)
     for (int i = 0; i < USERS; i++) {
         struct model_user *u = &m->users[i];
         model_compare_sessions(m, u, now);
-        assert_int_equal(view_checker_user(m->w, u->name)->online, u->online);
+        assert_int_equal(store_view_checker_user(m->w, u->name)->online, u->online);
     }
 }
 
 static void run(struct store_redis *t, uint64_t seed)
 {
-    struct view_checker w = {.t = t};
+    struct store_view_checker w = {.t = t};
     struct rng rng;
     struct model m = {.t = t, .w = &w, .rng = &rng};
     print_message("seed %llu\n", (unsigned long long)seed);
@@ -237,7 +249,7 @@ static void run(struct store_redis *t, uint64_t seed)
             usleep((useconds_t)below(&m, 4000));
         else
             model_batch(&m);
-        view_checker_look(&w);
+        store_view_checker_look(&w);
         model_compare(&m);
     }
 }

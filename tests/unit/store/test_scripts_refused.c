@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Heartbeats that did not count: remembered with the user, and in a list for doctor; nobody is made up, and
  * no key of another type is touched (op `u` of apply.lua). */
-#include "store_scenario.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include <cmocka.h>
+
+#include "support/store_scenario.h"
+
+#include "base/mem.h"
 #include "store/keys.h"
+#include "support/store_redis.h"
 
 static const struct scenario scenarios[] = {
     {"remembered with the user, also after the session has expired",
@@ -67,7 +78,7 @@ static const struct scenario scenarios[] = {
 
 static void test_refusals(void **state)
 {
-    scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+    store_scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
 
 static void test_what_stands_there_is_read_again(void **state)

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What connections do to a user's state (KEYS.md), one step at a time. */
-#include "store_scenario.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/store_scenario.h"
 
 static const struct scenario scenarios[] = {
     {"first connect and last close",
@@ -284,7 +291,7 @@ static const struct scenario scenarios[] = {
 
 static void test_sessions(void **state)
 {
-    scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+    store_scenario_run_all(scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
 
 int main(void)

@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "answers.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/answer.h"
+#include "support/asked.h"
+#include "support/story.h"
 
 #include "base/map.h"
 #include "store/session_sync.h"
@@ -19,7 +31,7 @@ struct fixture {
     struct sessions sessions;
     struct redis_time time;
     struct session *slots[26];
-    struct bytes said;
+    struct story story;
     int64_t now_ms, ahead_ms; /* Redis's clock before ours */
     const char *run_id;
     uint64_t generation;
@@ -38,8 +50,8 @@ static void say_batch(struct fixture *x)
 {
     for (size_t i = 0; i < x->sync.op_count; i++) {
         const struct session_op *op = &x->sync.ops[i];
-        bytes_printf(&x->said, "%s%c%.*s/%.*s", i ? " " : "", (char)op->kind, (int)op->user.len,
-                     op->user.data, (int)op->session.len - 2, op->session.data + 2);
+        story_say(&x->story, "%s%c%.*s/%.*s", i ? " " : "", (char)op->kind, (int)op->user.len, op->user.data,
+                  (int)op->session.len - 2, op->session.data + 2);
     }
 }
 
@@ -49,22 +61,22 @@ static int on_send(void *arg, struct store_request *request, struct span command
     struct redisReply *argv;
     if (x->refuses)
         return -1;
-    argv = command_read(command);
+    argv = asked_read(command);
     if (request == &x->sync.batch) {
-        assert_true(command_is_script(argv, SCRIPT_APPLY));
-        bytes_append_text(&x->said, "batch(");
+        assert_true(asked_is_script(argv, SCRIPT_APPLY));
+        story_say(&x->story, "batch(");
         say_batch(x);
     } else if (request == &x->sync.audit) {
-        assert_true(command_is_script(argv, SCRIPT_AUDIT));
-        bytes_printf(&x->said, "audit(%s", command_arg(argv, SCRIPT_ARGS).data);
-    } else if (command_arg(argv, SCRIPT_ARGS + 5).len) {
-        assert_true(command_is_script(argv, SCRIPT_NODE));
-        bytes_append_text(&x->said, "leave(");
+        assert_true(asked_is_script(argv, SCRIPT_AUDIT));
+        story_say(&x->story, "audit(%s", asked_arg(argv, SCRIPT_ARGS).data);
+    } else if (asked_arg(argv, SCRIPT_ARGS + 5).len) {
+        assert_true(asked_is_script(argv, SCRIPT_NODE));
+        story_say(&x->story, "leave(");
     } else {
-        bytes_printf(&x->said, "node(%s", command_arg(argv, SCRIPT_ARGS + 3).data);
-        span_copy(command_arg(argv, SCRIPT_ARGS + 2), x->offset, sizeof(x->offset));
+        story_say(&x->story, "node(%s", asked_arg(argv, SCRIPT_ARGS + 3).data);
+        span_copy(asked_arg(argv, SCRIPT_ARGS + 2), x->offset, sizeof(x->offset));
     }
-    bytes_append_text(&x->said, ") ");
+    story_say(&x->story, ") ");
     reply_free(argv);
     return 0;
 }
@@ -74,14 +86,14 @@ static void on_state(void *arg, const struct store_state *state, const struct no
     struct fixture *x = arg;
     if (x->has_sessions)
         session_sync_state(&x->sync, news, x->now_ms);
-    bytes_printf(&x->said, "%.*s%llu%s ", (int)state->epoch.len, state->epoch.data,
-                 (unsigned long long)state->rev, news->fresh_epoch ? "!" : "");
+    story_say(&x->story, "%.*s%llu%s ", (int)state->epoch.len, state->epoch.data,
+              (unsigned long long)state->rev, news->fresh_epoch ? "!" : "");
 }
 
 static void on_nodes(void *arg, const struct node_answer *answer)
 {
     struct fixture *x = arg;
-    bytes_printf(&x->said, "nodes%zu ", reply_count(answer->nodes) / 2);
+    story_say(&x->story, "nodes%zu ", reply_count(answer->nodes) / 2);
     if (x->has_sessions)
         session_sync_registered(&x->sync, x->now_ms);
 }
@@ -97,7 +109,7 @@ static void disconnect(struct fixture *x)
 static void on_reset(void *arg, const char *why)
 {
     struct fixture *x = arg;
-    bytes_append_text(&x->said, "reset ");
+    story_say(&x->story, "reset ");
     x->refuses = true;
     disconnect(x);
 }
@@ -110,8 +122,7 @@ static void on_flush_at(void *arg, int64_t due_ms)
 static void on_outcome(void *arg, char outcome)
 {
     struct fixture *x = arg;
-    bytes_append_char(&x->said, outcome);
-    bytes_append_char(&x->said, ' ');
+    story_say(&x->story, "%c ", outcome);
 }
 
 static const struct node_registry_hooks registry_hooks = {
@@ -127,34 +138,6 @@ static const struct session_sync_hooks sync_hooks = {
     .flush_at = on_flush_at,
     .outcome = on_outcome,
 };
-
-static void setup(struct fixture *x, bool sessions)
-{
-    const struct node_registry_config registry = {
-        .program = "presence-ws", .address = "here", .ttl_ms = TTL_MS, .peers = NODE_REGISTRY_EPOCH};
-    const struct session_sync_config sync = {.ttl_ms = TTL_MS, .drain_ms = 15000};
-
-    memset(x, 0, sizeof(*x));
-    x->store = (struct store){.prefix = "presence:", .log_max = 1000};
-    x->now_ms = 1000;
-    x->ahead_ms = 1000000;
-    x->run_id = "0123456789012345678901234567890123456789";
-    snprintf(x->store.node, sizeof(x->store.node), "n");
-    sessions_init(&x->sessions, "n", TTL_MS, 0, 0, 0);
-    node_registry_init(&x->registry, &registry, &x->store, &x->time, &registry_hooks, x);
-    session_sync_init(&x->sync, &sync, &x->registry, &x->sessions, &sync_hooks, x);
-    x->sync.gather_ms = 0;
-    x->flush_ms = INT64_MAX;
-    x->has_sessions = sessions;
-}
-
-static void teardown(struct fixture *x)
-{
-    node_registry_finish(&x->registry);
-    session_sync_finish(&x->sync);
-    sessions_finish(&x->sessions);
-    bytes_finish(&x->said);
-}
 
 /* The end of a turn of the owner's loop. */
 static void end_turn(struct fixture *x)
@@ -211,8 +194,9 @@ static void answer_batch(struct fixture *x, struct span what)
 }
 
 /* "17,a:n/7,b:n/8": the next cursor, and what stands in the store. */
-static void answer_audit(struct fixture *x, struct span what)
+static void tell_audit(void *machine, struct span word, struct span what)
 {
+    struct fixture *x = machine;
     bytes_auto out = BYTES_INIT;
     bytes_auto pairs = BYTES_INIT;
     struct span cursor = span_split(&what, ',');
@@ -231,28 +215,17 @@ static void answer_audit(struct fixture *x, struct span what)
     answer(x, &x->sync.audit, &out);
 }
 
-static void answer_error(struct fixture *x, char command, const char *error)
+static void tell_error(void *machine, struct span word, struct span error)
 {
+    struct fixture *x = machine;
     bytes_auto out = BYTES_INIT;
 
-    bytes_printf(&out, "-%s is what Redis said\r\n", error);
-    answer(x, command == 'n' ? &x->registry.request : command == 'b' ? &x->sync.batch : &x->sync.audit, &out);
-}
-
-static void tell_session(struct fixture *x, struct span word)
-{
-    struct span user = {word.data + 1, 1};
-    struct session **s = &x->slots[user.data[0] - 'a'];
-    if (word.data[0] == '+')
-        *s = session_open(&x->sessions, user, SPAN_NONE, SPAN_NONE, x, x->now_ms);
-    else if (word.data[0] == '-')
-        session_end(&x->sessions, *s, "gone", SESSION_CLOSED, x->now_ms);
-    else if (word.data[0] == '*')
-        session_beat(&x->sessions, *s, SPAN_NONE, x->now_ms);
-    else
-        session_abandon(&x->sessions, *s);
-    session_sync_changed(&x->sync, x->now_ms);
-    end_turn(x);
+    bytes_printf(&out, "-%.*s is what Redis said\r\n", (int)error.len, error.data);
+    answer(x,
+           word.data[0] == 'n'   ? &x->registry.request
+           : word.data[0] == 'b' ? &x->sync.batch
+                                 : &x->sync.audit,
+           &out);
 }
 
 static void tick(struct fixture *x)
@@ -271,47 +244,121 @@ static void tick_until(struct fixture *x, int64_t until_ms)
     }
 }
 
-/* Words: con, noinfo (the process is not known from now on), lost, @2000 (ticks until then), | (a mark),
- * refuse, take, hurry, probe, leave, ahead=5000; +a -a *a ~a a phone comes, goes, beats, is given up; and
- * what comes in: node=X,9 node!ERR batch=X,9,n. batch!ERR audit=0,a:n/7 audit!ERR */
-static void tell(struct fixture *x, struct span word)
+/* Verbs: con, noinfo (the process is not known from now on), lost, @2000 (ticks until then), refuse, take, hurry,
+ * probe, leave, ahead=5000; +a -a *a ~a a phone comes, goes, beats, is given up; and what comes in: node=X,9
+ * node!ERR batch=X,9,n. batch!ERR audit=0,a:n/7 audit!ERR */
+static void tell_connected(void *machine, struct span word, struct span rest)
 {
-    struct node_registry *r = &x->registry;
-    struct span rest = word, verb = span_split(&rest, '='), error = word;
-    span_split(&error, '!');
-    if (span_equal(word, SPAN("|")))
-        bytes_append_text(&x->said, "| ");
-    else if (span_equal(word, SPAN("con"))) {
-        x->refuses = false;
-        if (x->has_sessions)
-            session_sync_connected(&x->sync, x->run_id, x->now_ms);
-        node_registry_connected(r, x->run_id, ++x->generation, x->now_ms);
-    } else if (span_equal(word, SPAN("noinfo"))) {
-        x->run_id = STORE_RUN_ID_UNKNOWN;
-    } else if (span_equal(word, SPAN("lost")))
-        disconnect(x);
-    else if (span_equal(word, SPAN("refuse")) || span_equal(word, SPAN("take")))
-        x->refuses = word.len == 6;
-    else if (span_equal(word, SPAN("hurry")))
-        r->hurry = true;
-    else if (span_equal(word, SPAN("probe")))
-        node_registry_probe(r, x->now_ms);
-    else if (span_equal(word, SPAN("leave")))
-        node_registry_leave(r, x->now_ms);
-    else if (word.data[0] == '@')
-        tick_until(x, atoll(word.data + 1));
-    else if (span_equal(verb, SPAN("ahead")))
-        x->ahead_ms = atoll(rest.data);
-    else if (span_equal(verb, SPAN("node")))
-        answer_node(x, rest);
-    else if (span_equal(verb, SPAN("batch")))
-        answer_batch(x, rest);
-    else if (span_equal(verb, SPAN("audit")))
-        answer_audit(x, rest);
-    else if (error.len)
-        answer_error(x, word.data[0], error.data);
+    struct fixture *x = machine;
+    x->refuses = false;
+    if (x->has_sessions)
+        session_sync_connected(&x->sync, x->run_id, x->now_ms);
+    node_registry_connected(&x->registry, x->run_id, ++x->generation, x->now_ms);
+}
+
+static void tell_no_info(void *machine, struct span word, struct span rest)
+{
+    ((struct fixture *)machine)->run_id = STORE_RUN_ID_UNKNOWN;
+}
+
+static void tell_lost(void *machine, struct span word, struct span rest)
+{
+    disconnect(machine);
+}
+
+static void tell_refuses(void *machine, struct span word, struct span rest)
+{
+    ((struct fixture *)machine)->refuses = word.data[0] == 'r';
+}
+
+static void tell_hurry(void *machine, struct span word, struct span rest)
+{
+    ((struct fixture *)machine)->registry.hurry = true;
+}
+
+static void tell_probe(void *machine, struct span word, struct span rest)
+{
+    struct fixture *x = machine;
+    node_registry_probe(&x->registry, x->now_ms);
+}
+
+static void tell_leave(void *machine, struct span word, struct span rest)
+{
+    struct fixture *x = machine;
+    node_registry_leave(&x->registry, x->now_ms);
+}
+
+static void tell_ahead(void *machine, struct span word, struct span ahead)
+{
+    ((struct fixture *)machine)->ahead_ms = (int64_t)story_number(ahead);
+}
+
+static void tell_node(void *machine, struct span word, struct span what)
+{
+    answer_node(machine, what);
+}
+
+static void tell_batch(void *machine, struct span word, struct span what)
+{
+    answer_batch(machine, what);
+}
+
+static void tell_session(void *machine, struct span word, struct span user)
+{
+    struct fixture *x = machine;
+    struct session **s = &x->slots[user.data[0] - 'a'];
+    if (word.data[0] == '+')
+        *s = session_open(&x->sessions, user, SPAN_NONE, SPAN_NONE, x, x->now_ms);
+    else if (word.data[0] == '-')
+        session_end(&x->sessions, *s, "gone", SESSION_CLOSED, x->now_ms);
+    else if (word.data[0] == '*')
+        session_beat(&x->sessions, *s, SPAN_NONE, x->now_ms);
     else
-        tell_session(x, word);
+        session_abandon(&x->sessions, *s);
+    session_sync_changed(&x->sync, x->now_ms);
+    end_turn(x);
+}
+
+static void pass(void *machine, int64_t until_ms)
+{
+    tick_until(machine, until_ms);
+}
+
+static const struct story_verb verbs[] = {
+    {"con", tell_connected}, {"noinfo", tell_no_info}, {"lost", tell_lost},    {"refuse", tell_refuses},
+    {"take", tell_refuses},  {"hurry", tell_hurry},    {"probe", tell_probe},  {"leave", tell_leave},
+    {"ahead=", tell_ahead},  {"node=", tell_node},     {"batch=", tell_batch}, {"audit=", tell_audit},
+    {"node!", tell_error},   {"batch!", tell_error},   {"audit!", tell_error}, {"[+*~-]", tell_session},
+};
+static const struct story_table table = {STORY_VERBS(verbs), .pass = pass};
+
+static void setup(struct fixture *x, const char *name, bool sessions)
+{
+    const struct node_registry_config registry = {
+        .program = "presence-ws", .address = "here", .ttl_ms = TTL_MS, .peers = NODE_REGISTRY_EPOCH};
+    const struct session_sync_config sync = {.ttl_ms = TTL_MS, .drain_ms = 15000};
+
+    memset(x, 0, sizeof(*x));
+    x->store = (struct store){.prefix = "presence:", .log_max = 1000};
+    x->now_ms = 1000;
+    x->ahead_ms = 1000000;
+    x->run_id = "0123456789012345678901234567890123456789";
+    snprintf(x->store.node, sizeof(x->store.node), "n");
+    sessions_init(&x->sessions, "n", TTL_MS, 0, 0, 0);
+    node_registry_init(&x->registry, &registry, &x->store, &x->time, &registry_hooks, x);
+    session_sync_init(&x->sync, &sync, &x->registry, &x->sessions, &sync_hooks, x);
+    x->sync.gather_ms = 0;
+    x->flush_ms = INT64_MAX;
+    x->has_sessions = sessions;
+    story_init(&x->story, name, &table, x);
+}
+
+static void teardown(struct fixture *x)
+{
+    node_registry_finish(&x->registry);
+    session_sync_finish(&x->sync);
+    sessions_finish(&x->sessions);
+    story_finish(&x->story);
 }
 
 #define UP   "con node=X,5 "
@@ -412,51 +459,38 @@ static void test_stories(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct fixture x;
-        struct span rest = span_of(cases[i].words);
-        setup(&x, true);
-        while (rest.len) {
-            struct span word = span_split(&rest, ' ');
-            if (word.len)
-                tell(&x, word);
-        }
-        if (strcmp(bytes_text(&x.said), cases[i].said) != 0)
-            fail_msg("%s:\n    '%s', not\n    '%s'", cases[i].name, bytes_text(&x.said), cases[i].said);
+        setup(&x, cases[i].name, true);
+        story_tell(&x.story, cases[i].words);
+        story_expect(&x.story, cases[i].said);
         teardown(&x);
     }
-}
-
-static void tell_all(struct fixture *x, const char *words)
-{
-    struct span rest = span_of(words);
-    while (rest.len)
-        tell(x, span_split(&rest, ' '));
 }
 
 static void test_what_it_learns(void **state)
 {
     struct fixture x;
-    setup(&x, true);
-    tell_all(&x, "con node=X,500 +a batch=X,600,n");
+    setup(&x, __func__, true);
+    story_tell(&x.story, "con node=X,500 +a batch=X,600,n");
     assert_int_equal(x.store.generation, 1);
     assert_string_equal(x.store.run_id, "0123456789012345678901234567890123456789");
     assert_int_equal(x.store.known_rev, 600);
     /* The highest ever seen, so that no revision comes twice. */
-    tell_all(&x, "lost con node=Y,90");
+    story_tell(&x.story, "lost con node=Y,90");
     assert_int_equal(x.store.known_rev, 600);
     assert_int_equal(x.store.generation, 2);
     assert_int_equal(redis_time_at(&x.time, 5000), 1005000);
     /* Beats are said in Redis's time. */
-    tell_all(&x, "batch=Y,91,n");
-    bytes_reset(&x.said);
+    story_tell(&x.story, "batch=Y,91,n");
+    story_forget(&x.story);
     x.now_ms = 7000;
-    tell_all(&x, "*a @7050");
+    story_tell(&x.story, "*a @7050");
     assert_int_equal(x.sync.ops[0].beat_ms, redis_time_latest(&x.time, 7000));
     assert_false(session_sync_idle(&x.sync));
-    tell_all(&x, "batch=Y,91,. audit=0");
+    story_tell(&x.story, "batch=Y,91,. audit=0");
     assert_true(session_sync_idle(&x.sync));
     /* Answers that nobody waits for. */
-    bytes_reset(&x.said);
-    tell_all(&x, "batch=Y,99,n audit=0,q:n/9");
+    story_forget(&x.story);
+    story_tell(&x.story, "batch=Y,99,n audit=0,q:n/9");
     store_request_answered(&x.registry.request, NULL, x.now_ms);
     assert_int_equal(x.store.known_rev, 600);
     assert_null(sessions_user(&x.sessions, SPAN("q")));
@@ -467,13 +501,13 @@ static void test_what_it_learns(void **state)
 static void test_connected_is_registered(void **state)
 {
     struct fixture x;
-    setup(&x, true);
-    tell_all(&x, "con +a -a node=X,5 @1900");
-    assert_string_equal(bytes_text(&x.said), "node() X5! nodes2 ");
+    setup(&x, __func__, true);
+    story_tell(&x.story, "con +a -a node=X,5 @1900");
+    story_expect(&x.story, "node() X5! nodes2 ");
     assert_true(x.sessions.connected);
-    tell_all(&x, "lost");
+    story_tell(&x.story, "lost");
     assert_false(x.sessions.connected);
-    tell_all(&x, "+b -b con");
+    story_tell(&x.story, "+b -b con");
     assert_false(x.sessions.connected);
     teardown(&x);
 }
@@ -491,15 +525,15 @@ static void test_when_it_flushes(void **state)
 {
     struct fixture x;
     struct session *s;
-    setup(&x, true);
+    setup(&x, __func__, true);
     x.sync.gather_ms = 5;
-    tell_all(&x, "con node=X,5 @2000");
+    story_tell(&x.story, "con node=X,5 @2000");
     s = session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
     assert_true(x.flush_ms <= x.now_ms); /* after a quiet time: at once */
     end_turn(&x);
     x.now_ms += 2;
-    tell_all(&x, "batch=X,6,n");
+    story_tell(&x.story, "batch=X,6,n");
     assert_int_equal(x.flush_ms, INT64_MAX);
     session_beat(&x.sessions, s, SPAN("{}"), x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
@@ -527,9 +561,9 @@ static void test_a_full_batch_is_followed_at_once(void **state)
     size_t said = 0;
     int64_t begun_ms;
 
-    setup(&x, true);
+    setup(&x, __func__, true);
     x.sync.gather_ms = x.sync.beat_gather_ms = 1000;
-    tell_all(&x, "con node=X,5 @3000");
+    story_tell(&x.story, "con node=X,5 @3000");
     for (int i = 0; i < PHONES; i++) {
         char name[16];
         snprintf(name, sizeof(name), "u%d", i);
@@ -539,7 +573,7 @@ static void test_a_full_batch_is_followed_at_once(void **state)
     while (x.sync.batch.waiting)
         said += batch_answered(&x, 'n');
     assert_int_equal(said, PHONES);
-    tell_all(&x, "@10000");
+    story_tell(&x.story, "@10000");
     for (int i = 0; i < PHONES; i++)
         session_beat(&x.sessions, phones[i], SPAN_NONE, x.now_ms);
     tick(&x);
@@ -562,29 +596,29 @@ static void test_ends_wait_for_a_row_of_hold_backs_at_most(void **state)
 {
     struct fixture x;
     int64_t first_ms;
-    setup(&x, true);
+    setup(&x, __func__, true);
     x.sync.config.holdback_ms = 2000;
-    tell_all(&x, "con node=X,5 +a batch=X,6,n +b batch=X,7,n +c batch=X,8,n");
+    story_tell(&x.story, "con node=X,5 +a batch=X,6,n +b batch=X,7,n +c batch=X,8,n");
     stall(&x);
     first_ms = x.now_ms;
-    bytes_reset(&x.said);
-    tell_all(&x, "-a");
+    story_forget(&x.story);
+    story_tell(&x.story, "-a");
     for (int i = 0; i < 3; i++)
         stall(&x);
     tick_until(&x, first_ms + 9950);
-    assert_null(strstr(bytes_text(&x.said), "batch("));
+    assert_null(strstr(bytes_text(&x.story.said), "batch("));
     tick_until(&x, first_ms + 10100);
-    assert_non_null(strstr(bytes_text(&x.said), "batch(ea/1)"));
-    tell_all(&x, "batch=X,9,f");
+    assert_non_null(strstr(bytes_text(&x.story.said), "batch(ea/1)"));
+    story_tell(&x.story, "batch=X,9,f");
     tick_until(&x, first_ms + 11600);
     answer_node(&x, SPAN("X,9"));
-    tell_all(&x, "-b"); /* they have not gone out for a hold-back yet */
-    assert_non_null(strstr(bytes_text(&x.said), "batch(eb/2)"));
-    tell_all(&x, "batch=X,9,f");
+    story_tell(&x.story, "-b"); /* they have not gone out for a hold-back yet */
+    assert_non_null(strstr(bytes_text(&x.story.said), "batch(eb/2)"));
+    story_tell(&x.story, "batch=X,9,f");
     stall(&x);
     stall(&x);
-    tell_all(&x, "-c");
-    assert_null(strstr(bytes_text(&x.said), "batch(ec/3)"));
+    story_tell(&x.story, "-c");
+    assert_null(strstr(bytes_text(&x.story.said), "batch(ec/3)"));
     teardown(&x);
 }
 
@@ -593,8 +627,8 @@ static void test_what_takes_too_long_is_made_smaller(void **state)
 {
     struct fixture x;
     size_t whole;
-    setup(&x, true);
-    tell_all(&x, "con node=X,5 @3000");
+    setup(&x, __func__, true);
+    story_tell(&x.story, "con node=X,5 @3000");
     for (int i = 0; i < 3 * SESSIONS_BATCH_MAX; i++) {
         char name[16];
         snprintf(name, sizeof(name), "u%d", i);
@@ -602,12 +636,12 @@ static void test_what_takes_too_long_is_made_smaller(void **state)
     }
     session_sync_flush(&x.sync, x.now_ms);
     whole = x.sync.op_count;
-    tell_all(&x, "batch!ERR @3500");
+    story_tell(&x.story, "batch!ERR @3500");
     assert_int_equal(x.sync.op_count, whole);
-    tell_all(&x, "lost con node=X,6");
+    story_tell(&x.story, "lost con node=X,6");
     session_sync_flush(&x.sync, x.now_ms);
     assert_in_range(x.sync.op_count, whole / 2 - 3, whole / 2);
-    tell_all(&x, "batch!STALE @4500");
+    story_tell(&x.story, "batch!STALE @4500");
     assert_in_range(x.sync.op_count, whole / 4 - 3, whole / 4);
     while (x.sync.batch.waiting)
         batch_answered(&x, 'n');
@@ -619,10 +653,9 @@ static void test_what_takes_too_long_is_made_smaller(void **state)
 static void test_without_sessions(void **state)
 {
     struct fixture x;
-    setup(&x, false);
-    tell_all(&x, "con node=X,5 @2000 node=Y,90 @3000 node!FENCED con node=Y,90 lost leave");
-    assert_string_equal(bytes_text(&x.said),
-                        "node() X5! nodes2 node() Y90! nodes2 node() reset node() Y90 nodes2 ");
+    setup(&x, __func__, false);
+    story_tell(&x.story, "con node=X,5 @2000 node=Y,90 @3000 node!FENCED con node=Y,90 lost leave");
+    story_expect(&x.story, "node() X5! nodes2 node() Y90! nodes2 node() reset node() Y90 nodes2 ");
     assert_true(session_sync_idle(&x.sync));
     teardown(&x);
 }
@@ -632,10 +665,10 @@ static void test_the_clock_is_told_from_the_first_answer_on(void **state)
 {
     struct fixture x;
     char expected[24];
-    setup(&x, false);
-    tell_all(&x, "con");
+    setup(&x, __func__, false);
+    story_tell(&x.story, "con");
     assert_string_equal(x.offset, "0");
-    tell_all(&x, "node=X,5 probe");
+    story_tell(&x.story, "node=X,5 probe");
     snprintf(expected, sizeof(expected), "%lld", (long long)(WALL_MS - x.now_ms - x.ahead_ms));
     assert_string_equal(x.offset, expected);
     teardown(&x);
@@ -645,21 +678,21 @@ static void test_the_clock_is_told_from_the_first_answer_on(void **state)
 static void test_a_lead_is_told(void **state)
 {
     struct fixture x;
-    setup(&x, false);
+    setup(&x, __func__, false);
     node_registry_ahead(&x.registry, 3, x.now_ms);
-    assert_string_equal(bytes_text(&x.said), "");
-    tell_all(&x, "con");
+    story_expect(&x.story, "");
+    story_tell(&x.story, "con");
     node_registry_ahead(&x.registry, 5, x.now_ms);
-    tell_all(&x, "node=X,5");
-    assert_string_equal(bytes_text(&x.said), "node() X5! nodes2 ");
+    story_tell(&x.story, "node=X,5");
+    story_expect(&x.story, "node() X5! nodes2 ");
     tick(&x);
-    assert_string_equal(bytes_text(&x.said), "node() X5! nodes2 node() ");
-    tell_all(&x, "node=X,5");
+    story_expect(&x.story, "node() X5! nodes2 node() ");
+    story_tell(&x.story, "node=X,5");
     node_registry_ahead(&x.registry, 5, x.now_ms);
     tick(&x);
-    assert_string_equal(bytes_text(&x.said), "node() X5! nodes2 node() X5 nodes2 ");
+    story_expect(&x.story, "node() X5! nodes2 node() X5 nodes2 ");
     node_registry_ahead(&x.registry, 0, x.now_ms);
-    assert_string_equal(bytes_text(&x.said), "node() X5! nodes2 node() X5 nodes2 node() ");
+    story_expect(&x.story, "node() X5! nodes2 node() X5 nodes2 node() ");
     teardown(&x);
 }
 

@@ -2,7 +2,7 @@
 #include "wire/control.h"
 
 #include "base/mem.h"
-#include "cases.h"
+#include "support/cases.h"
 
 static void test_read(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cases.h"
+#include "support/cases.h"
 #include "wire/event.h"
 
 static void test_whole(void **state)

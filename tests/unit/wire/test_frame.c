@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cases.h"
+#include "support/cases.h"
 #include "wire/message.h"
 
 static void test_headers(void **state)

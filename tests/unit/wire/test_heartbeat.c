@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "cases.h"
-#include "golden/golden.h"
+#include "support/cases.h"
+#include "support/golden.h"
 #include "wire/message.h"
 
 #define MSGPACK ENCODING_MSGPACK

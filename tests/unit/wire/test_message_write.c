@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "cases.h"
-#include "golden/golden.h"
 #include "presence-sim/client.h"
+#include "support/cases.h"
+#include "support/golden.h"
 
 #include <stdio.h>
 

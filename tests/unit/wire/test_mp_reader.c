@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cases.h"
+#include "support/cases.h"
 #include "wire/mp_reader.h"
 
 static void test_values(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cases.h"
+#include "support/cases.h"
 #include "wire/status.h"
 
 #define JSON_ERROR          "Invalid JSON"

@@ -1,55 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* A store on a Redis of the test's own: sends what store/commands.h writes, keeps the answer, and hears what
- * is published.
- *
- *     struct store_redis t;
- *     store_redis_start(&t);
- *     store_redis_apply(&t, (struct session_op[]){store_redis_op('o', "alice", "n1/1", "phone")}, 1);
- *     … t.answer, t.messages[0 .. t.message_count - 1] …
- *     store_redis_stop(&t);
- */
-#ifndef TESTS_STORE_REDIS_H
-#define TESTS_STORE_REDIS_H
-
-#include "../redis_server.h"
+#include "store_redis.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "store/reads.h"
 
-#define STORE_REDIS_TTL      10000 /* sessions that shall end sooner get an older beat */
-#define STORE_REDIS_MESSAGES 4096
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-struct store_redis_message {
-    char *channel, *payload;
-};
-
-struct store_redis {
-    struct redis_server server;
-    struct store store;
-    int64_t ttl_ms, holdback_ms, gap_ms, limit;
-    redisContext *heard;
-    struct redisReply *reply; /* of the last script; freed with the next */
-    int result;               /* of its reader */
-    struct apply_answer answer;
-    struct expire_answer swept;
-    struct store_redis_message messages[STORE_REDIS_MESSAGES]; /* since store_redis_forget */
-    size_t message_count;
-};
-
-static inline void store_redis_fail(const char *what)
+void store_redis_fail(const char *what)
 {
     print_error("%s\n", what);
     fail();
 }
 
-static inline struct redisReply *store_redis_send(struct store_redis *t, const struct bytes *command)
+struct redisReply *store_redis_send(struct store_redis *t, const struct bytes *command)
 {
     redisContext *c = redis_server_connect(&t->server);
     void *reply = NULL;
@@ -59,8 +32,7 @@ static inline struct redisReply *store_redis_send(struct store_redis *t, const s
     return reply;
 }
 
-/* Further replies of a command that was several. */
-static inline struct redisReply *store_redis_next(struct store_redis *t)
+struct redisReply *store_redis_next(struct store_redis *t)
 {
     void *reply = NULL;
     if (redisGetReply(t->server.control, &reply) != REDIS_OK)
@@ -68,8 +40,7 @@ static inline struct redisReply *store_redis_next(struct store_redis *t)
     return reply;
 }
 
-/* The text of a reply to a command; "(nil)" for none. Valid until the next question of this kind. */
-static inline const char *store_redis_text(struct store_redis *t, int argc, const char *const *argv)
+const char *store_redis_text(struct store_redis *t, int argc, const char *const *argv)
 {
     static char text[8192];
     redisContext *c = redis_server_connect(&t->server);
@@ -86,11 +57,7 @@ static inline const char *store_redis_text(struct store_redis *t, int argc, cons
     return text;
 }
 
-#define STORE_REDIS_TEXT(t, ...)                                                                             \
-    store_redis_text(t, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *)),                 \
-                     (const char *[]){__VA_ARGS__})
-
-static inline int64_t store_redis_now(struct store_redis *t)
+int64_t store_redis_now(struct store_redis *t)
 {
     redisReply *r = redis_server_call(&t->server, "TIME", NULL);
     int64_t now = atoll(r->element[0]->str) * 1000 + atoll(r->element[1]->str) / 1000;
@@ -98,13 +65,13 @@ static inline int64_t store_redis_now(struct store_redis *t)
     return now;
 }
 
-static inline void store_redis_wait_until(struct store_redis *t, int64_t redis_ms)
+void store_redis_wait_until(struct store_redis *t, int64_t redis_ms)
 {
     for (int64_t left; (left = redis_ms - store_redis_now(t)) > 0;)
         usleep((useconds_t)left * 1000);
 }
 
-static inline void store_redis_subscribe(struct store_redis *t)
+static void store_redis_subscribe(struct store_redis *t)
 {
     t->heard = redisConnectUnix(t->server.path);
     if (!t->heard || t->heard->err)
@@ -116,7 +83,7 @@ static inline void store_redis_subscribe(struct store_redis *t)
     freeReplyObject(r);
 }
 
-static inline void store_redis_begin(struct store_redis *t)
+static void store_redis_begin(struct store_redis *t)
 {
     t->store = (struct store){.prefix = "presence:",
                               .log_max = 100000,
@@ -127,8 +94,7 @@ static inline void store_redis_begin(struct store_redis *t)
     t->limit = 500;
 }
 
-/* As at the beginning of each connection. */
-static inline void store_redis_load_scripts(struct store_redis *t)
+void store_redis_load_scripts(struct store_redis *t)
 {
     for (int i = 0; i < SCRIPTS; i++) {
         bytes_auto out = BYTES_INIT;
@@ -140,7 +106,7 @@ static inline void store_redis_load_scripts(struct store_redis *t)
     }
 }
 
-static inline void store_redis_start(struct store_redis *t)
+void store_redis_start(struct store_redis *t)
 {
     memset(t, 0, sizeof(*t));
     store_redis_begin(t);
@@ -149,8 +115,7 @@ static inline void store_redis_start(struct store_redis *t)
     store_redis_load_scripts(t);
 }
 
-/* Messages that were heard so far are dropped. */
-static inline void store_redis_forget(struct store_redis *t)
+void store_redis_forget(struct store_redis *t)
 {
     for (size_t i = 0; i < t->message_count; i++) {
         free(t->messages[i].channel);
@@ -159,7 +124,7 @@ static inline void store_redis_forget(struct store_redis *t)
     t->message_count = 0;
 }
 
-static inline void store_redis_stop(struct store_redis *t)
+void store_redis_stop(struct store_redis *t)
 {
     freeReplyObject(t->reply);
     store_redis_forget(t);
@@ -167,8 +132,7 @@ static inline void store_redis_stop(struct store_redis *t)
     redis_server_stop(&t->server);
 }
 
-/* Takes in all that was published until now: a pong comes behind it. */
-static inline void store_redis_hear(struct store_redis *t)
+void store_redis_hear(struct store_redis *t)
 {
     redisReply *r = NULL;
     redisAppendCommand(t->heard, "PING");
@@ -186,8 +150,7 @@ static inline void store_redis_hear(struct store_redis *t)
     freeReplyObject(r);
 }
 
-/* An empty Redis and a plain store, for the next case on the same process. */
-static inline void store_redis_clear(struct store_redis *t)
+void store_redis_clear(struct store_redis *t)
 {
     redis_server_do(&t->server, "FLUSHALL");
     store_redis_hear(t);
@@ -196,15 +159,13 @@ static inline void store_redis_clear(struct store_redis *t)
     t->holdback_ms = 0;
 }
 
-static inline void store_redis_keep(struct store_redis *t, struct redisReply *reply)
+void store_redis_keep(struct store_redis *t, struct redisReply *reply)
 {
     freeReplyObject(t->reply);
     t->reply = reply;
 }
 
-/* Session, device and user as C strings; a full mobile operation. */
-static inline struct session_op store_redis_op(char kind, const char *user, const char *session,
-                                               const char *device)
+struct session_op store_redis_op(char kind, const char *user, const char *session, const char *device)
 {
     return (struct session_op){.kind = (enum session_op_kind)kind,
                                .user = span_of(user),
@@ -216,7 +177,7 @@ static inline struct session_op store_redis_op(char kind, const char *user, cons
                                .extra = SPAN("")};
 }
 
-static inline int store_redis_apply(struct store_redis *t, const struct session_op *ops, size_t count)
+int store_redis_apply(struct store_redis *t, const struct session_op *ops, size_t count)
 {
     bytes_auto out = BYTES_INIT;
     store_apply(&t->store, t->ttl_ms, ops, count, &out);
@@ -227,7 +188,7 @@ static inline int store_redis_apply(struct store_redis *t, const struct session_
     return t->result;
 }
 
-static inline int store_redis_repair(struct store_redis *t, const struct span *users, size_t count)
+int store_redis_repair(struct store_redis *t, const struct span *users, size_t count)
 {
     bytes_auto out = BYTES_INIT;
     store_repair(&t->store, t->ttl_ms, users, count, &out);
@@ -235,7 +196,7 @@ static inline int store_redis_repair(struct store_redis *t, const struct span *u
     return t->result = store_read_repair(t->reply, &t->answer);
 }
 
-static inline int store_redis_sweep(struct store_redis *t)
+int store_redis_sweep(struct store_redis *t)
 {
     bytes_auto out = BYTES_INIT;
     store_expire(&t->store, t->limit, t->holdback_ms, t->gap_ms, &out);
@@ -245,5 +206,3 @@ static inline int store_redis_sweep(struct store_redis *t)
         print_error("%s\n", t->reply->str ? t->reply->str : "wrong shape");
     return t->result;
 }
-
-#endif

@@ -1,35 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Scenarios: steps as text with what each must bring about, under the view checker.
- *
- *     open|beat|assert USER SESSION DEVICE [left=MS] [at=MS] [groups=JSON] [opened=MS] [extra=TEXT] [role=ROLE]
- *     end|grace|drain|force|refused USER [SESSION] [extra=TEXT] [metadata=TEXT] [at=MS] [grace=MS]
- *     sweep · repair USER… · wait MS · redis COMMAND… (arguments by spaces)
- *     tampered (the view checker forgives from here on)
- *     node NAME · generation N · holdback MS · gap MS · limit N
- *
- * left: the beat lies so far back that the session ends in MS. at: MS relative to now; opened likewise, where
- * it is negative.
- *
- * What is expected: the outcome letters (of `redis`: the reply's text), then the events, and control messages
- * behind '!', their revision and epoch as NOW: "n +alice connected". NULL: anything. */
-#ifndef TESTS_STORE_SCENARIO_H
-#define TESTS_STORE_SCENARIO_H
-
+#include "store_scenario.h"
 #include "store_view_checker.h"
 
-#define SCENARIO_STEPS 40
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define SCENARIO_WORDS 24
 
-struct step {
-    const char *what, *expected;
-};
-
-struct scenario {
-    const char *name;
-    struct step steps[SCENARIO_STEPS];
-};
-
-static inline size_t scenario_words(char *text, char **words)
+static size_t scenario_words(char *text, char **words)
 {
     size_t count = 0;
     for (char *word; (word = strsep(&text, " "));)
@@ -38,7 +26,7 @@ static inline size_t scenario_words(char *text, char **words)
     return count;
 }
 
-static inline void scenario_option(struct store_redis *t, char *word, struct session_op *op)
+static void scenario_option(struct store_redis *t, char *word, struct session_op *op)
 {
     char *value = strchr(word, '=');
     assert_non_null(value);
@@ -63,8 +51,7 @@ static inline void scenario_option(struct store_redis *t, char *word, struct ses
         store_redis_fail(word);
 }
 
-static inline void scenario_op(struct store_redis *t, char kind, char **words, size_t count, char *out,
-                               size_t size)
+static void scenario_op(struct store_redis *t, char kind, char **words, size_t count, char *out, size_t size)
 {
     struct session_op op = store_redis_op(kind, words[1], "", "");
     struct span *places[] = {&op.session, &op.device};
@@ -81,7 +68,7 @@ static inline void scenario_op(struct store_redis *t, char kind, char **words, s
         snprintf(out, size, "%s", t->result == STORE_FENCED ? "fenced" : "error");
 }
 
-static inline void scenario_repair(struct store_redis *t, char **words, size_t count, char *out, size_t size)
+static void scenario_repair(struct store_redis *t, char **words, size_t count, char *out, size_t size)
 {
     struct span users[SCENARIO_WORDS];
     for (size_t i = 1; i < count; i++)
@@ -90,7 +77,7 @@ static inline void scenario_repair(struct store_redis *t, char **words, size_t c
     snprintf(out, size, "%.*s", (int)t->answer.outcomes.len, t->answer.outcomes.data);
 }
 
-static inline bool scenario_set(struct view_checker *w, char **words, size_t count)
+static bool scenario_set(struct store_view_checker *w, char **words, size_t count)
 {
     static char node[NODE_ID_SIZE];
     struct store_redis *t = w->t;
@@ -119,7 +106,7 @@ static inline bool scenario_set(struct view_checker *w, char **words, size_t cou
 }
 
 /* Whether something happened that the view checker should look at. */
-static inline bool scenario_step(struct view_checker *w, char **words, size_t count, char *out, size_t size)
+static bool scenario_step(struct store_view_checker *w, char **words, size_t count, char *out, size_t size)
 {
     static const struct {
         const char *word;
@@ -144,9 +131,9 @@ static inline bool scenario_step(struct view_checker *w, char **words, size_t co
     return true;
 }
 
-static inline void scenario_run(struct store_redis *t, const struct scenario *s)
+static void store_scenario_run(struct store_redis *t, const struct scenario *s)
 {
-    struct view_checker w = {.t = t};
+    struct store_view_checker w = {.t = t};
     print_message("%s\n", s->name);
     store_redis_clear(t);
     for (const struct step *step = s->steps; step->what; step++) {
@@ -154,7 +141,7 @@ static inline void scenario_run(struct store_redis *t, const struct scenario *s)
         snprintf(text, sizeof(text), "%s", step->what);
         if (!scenario_step(&w, words, scenario_words(text, words), got, sizeof(got)))
             continue;
-        view_checker_look(&w);
+        store_view_checker_look(&w);
         if (strlen(got) + strlen(w.events) < sizeof(got))
             strcat(got, w.events + (got[0] == '\0' && w.events[0] == ' '));
         if (step->expected && strcmp(got, step->expected) != 0)
@@ -163,14 +150,12 @@ static inline void scenario_run(struct store_redis *t, const struct scenario *s)
     }
 }
 
-static inline void scenario_run_all(const struct scenario *list, size_t count)
+void store_scenario_run_all(const struct scenario *list, size_t count)
 {
     struct store_redis *t = mem_zalloc(sizeof(*t));
     store_redis_start(t);
     for (size_t i = 0; i < count; i++)
-        scenario_run(t, &list[i]);
+        store_scenario_run(t, &list[i]);
     store_redis_stop(t);
     free(t);
 }
-
-#endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What a session table counts, counted again. */
-#ifndef TEST_PRESENCE_SESSIONS_COUNTED_H
-#define TEST_PRESENCE_SESSIONS_COUNTED_H
+#include "sessions_counted.h"
 
-#include "presence/sessions.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
-static inline size_t count_flagged(const struct sessions *l, size_t offset)
+#include <cmocka.h>
+
+static size_t count_flagged(const struct sessions *l, size_t offset)
 {
     size_t count = 0;
     for (const struct list *at = l->all.next; at != &l->all; at = at->next)
@@ -13,7 +16,7 @@ static inline size_t count_flagged(const struct sessions *l, size_t offset)
     return count;
 }
 
-static inline size_t count_sessions(const struct sessions *l)
+static size_t count_sessions(const struct sessions *l)
 {
     size_t count = 0;
     for (const struct list *at = l->all.next; at != &l->all; at = at->next)
@@ -21,12 +24,10 @@ static inline size_t count_sessions(const struct sessions *l)
     return count;
 }
 
-static inline void assert_counted(const char *name, const struct sessions *l)
+void sessions_counted_check(const char *name, const struct sessions *l)
 {
     if (l->count != count_sessions(l) ||
         l->asserting != count_flagged(l, offsetof(struct session, asserting)) ||
         l->orphaned != count_flagged(l, offsetof(struct session, orphaned)))
         fail_msg("%s: the session table has lost count", name);
 }
-
-#endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The writers of lib/wire that the fan-out calls, as text that a test can read: lines like "U user+rev,device".
- * The linker takes these instead of lib/wire's. The two encodings differ in length, and in what separates the
- * users of a snapshot, as the real ones do. */
-#ifndef TEST_FANOUT_WRITERS_H
-#define TEST_FANOUT_WRITERS_H
+#include "fanout_writers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include "wire/message.h"
 
@@ -69,4 +72,12 @@ void message_write_resumed(enum encoding encoding, uint64_t rev, struct bytes *o
     bytes_printf(out, "%s %llu\n", encoding ? "Resumed" : "R", (unsigned long long)rev);
 }
 
-#endif
+void fanout_writers_check(void)
+{
+    const struct change c = {.user = SPAN("a"), .online = true, .rev = 1};
+    bytes_auto out = BYTES_INIT;
+
+    message_write_update(ENCODING_MSGPACK, &c, &out);
+    message_write_update(ENCODING_JSON, &c, &out);
+    assert_string_equal(bytes_text(&out), "U a+1\nUpdate a+1\n");
+}

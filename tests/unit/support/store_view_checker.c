@@ -1,66 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* A view checker of the store: checks after any step what must hold after every one (KEYS.md),
- * from outside.
- *
- * - the index holds exactly the users whose last published event says online, each by a time not later than
- * the last deadline
- * - the user's key lives exactly until that deadline; meta says the same
- * - events of a user alternate; revisions are consecutive within an epoch and never come twice
- * - what was published is what the log holds, byte for byte, and stands on `updates` and on the channel of
- * its status */
-#ifndef TESTS_STORE_VIEW_CHECKER_H
-#define TESTS_STORE_VIEW_CHECKER_H
+#include "store_view_checker.h"
 
-#include "store_redis.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define VIEW_CHECKER_USERS 64
 /* A beat that is no older overwrites lastSeen unread (apply.lua), so it may step back by so much. */
 #define VIEW_CHECKER_SEEN_SLACK 250
 
-struct view_checker_user {
-    char name[USER_ID_MAX + 1];
-    bool online;
-    char reason[64], device[DEVICE_ID_MAX + 1];
-    int64_t last_seen_ms;
-};
-
-struct view_checker {
-    struct store_redis *t;
-    struct view_checker_user users[VIEW_CHECKER_USERS];
-    size_t count;
-    char epoch[EPOCH_SIZE];
-    uint64_t rev, highest;
-    bool may_repeat;   /* somebody tampered: events need not alternate, keys not match */
-    char events[4096]; /* of the last look: " +alice connected" … */
-};
-
-static inline struct view_checker_user *view_checker_user(struct view_checker *w, const char *name)
+struct store_view_checker_user *store_view_checker_user(struct store_view_checker *w, const char *name)
 {
     for (size_t i = 0; i < w->count; i++)
         if (strcmp(w->users[i].name, name) == 0)
             return &w->users[i];
     assert_true(w->count < VIEW_CHECKER_USERS);
-    struct view_checker_user *u = &w->users[w->count++];
+    struct store_view_checker_user *u = &w->users[w->count++];
     memset(u, 0, sizeof(*u));
     snprintf(u->name, sizeof(u->name), "%s", name);
     return u;
 }
 
-static inline const char *view_checker_text(const json_t *event, const char *key)
+static const char *view_checker_text(const json_t *event, const char *key)
 {
     const char *text = json_string_value(json_object_get(event, key));
     return text ? text : "";
 }
 
-static inline int64_t view_checker_number(const json_t *event, const char *key)
+static int64_t view_checker_number(const json_t *event, const char *key)
 {
     return json_integer_value(json_object_get(event, key));
 }
 
-static inline void view_checker_order(struct view_checker *w, const json_t *event)
+static void view_checker_order(struct store_view_checker *w, const json_t *event)
 {
     const char *epoch = view_checker_text(event, "epoch");
     uint64_t rev = (uint64_t)view_checker_number(event, "rev");
@@ -71,11 +51,11 @@ static inline void view_checker_order(struct view_checker *w, const json_t *even
     w->rev = w->highest = rev;
 }
 
-static inline void view_checker_event(struct view_checker *w, const char *payload)
+static void view_checker_event(struct store_view_checker *w, const char *payload)
 {
     json_t *event = json_loads(payload, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(event);
-    struct view_checker_user *u = view_checker_user(w, view_checker_text(event, "userId"));
+    struct store_view_checker_user *u = store_view_checker_user(w, view_checker_text(event, "userId"));
     bool online = strcmp(view_checker_text(event, "status"), "online") == 0;
     if (!w->may_repeat)
         assert_int_not_equal(online, u->online);
@@ -93,7 +73,7 @@ static inline void view_checker_event(struct view_checker *w, const char *payloa
 }
 
 /* Its revision and epoch must be the present ones; `assert` asks for sessions, whatever the epoch. */
-static inline void view_checker_control(struct view_checker *w, const char *payload)
+static void view_checker_control(struct store_view_checker *w, const char *payload)
 {
     if (strstr(payload, "\"cmd\":\"assert\"")) {
         strcat(w->events, " ?");
@@ -109,7 +89,7 @@ static inline void view_checker_control(struct view_checker *w, const char *payl
 }
 
 /* Each event comes on the channel of its status and then on `updates`. */
-static inline void view_checker_messages(struct view_checker *w)
+static void view_checker_messages(struct store_view_checker *w)
 {
     struct store_redis *t = w->t;
     w->events[0] = '\0';
@@ -128,7 +108,7 @@ static inline void view_checker_messages(struct view_checker *w)
     }
 }
 
-static inline void view_checker_log(struct view_checker *w)
+static void view_checker_log(struct store_view_checker *w)
 {
     struct store_redis *t = w->t;
     size_t published = 0;
@@ -154,7 +134,7 @@ static inline void view_checker_log(struct view_checker *w)
 }
 
 /* The last deadline of the user's sessions as they stand; 0 without any. */
-static inline int64_t view_checker_deadline(struct view_checker *w, const char *user)
+static int64_t view_checker_deadline(struct store_view_checker *w, const char *user)
 {
     char key[256];
     snprintf(key, sizeof(key), "presence:sessions:%s", user);
@@ -170,7 +150,7 @@ static inline int64_t view_checker_deadline(struct view_checker *w, const char *
     return last;
 }
 
-static inline void view_checker_check_user(struct view_checker *w, struct view_checker_user *u)
+static void view_checker_check_user(struct store_view_checker *w, struct store_view_checker_user *u)
 {
     char key[256], meta[256];
     snprintf(key, sizeof(key), "presence:user:%s", u->name);
@@ -194,8 +174,7 @@ static inline void view_checker_check_user(struct view_checker *w, struct view_c
                 u->last_seen_ms - VIEW_CHECKER_SEEN_SLACK);
 }
 
-/* Looks at all that happened since the last look. */
-static inline void view_checker_look(struct view_checker *w)
+void store_view_checker_look(struct store_view_checker *w)
 {
     store_redis_hear(w->t);
     view_checker_messages(w);
@@ -209,5 +188,3 @@ static inline void view_checker_look(struct view_checker *w)
         assert_int_equal(atoll(STORE_REDIS_TEXT(w->t, "ZCARD", "presence:due")), online);
     store_redis_forget(w->t);
 }
-
-#endif

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A redis-server of a test's own: on a unix socket in a fresh directory under /tmp, and on a loopback port if
- * asked for. It dies with the test. Everything that goes wrong here ends the test with a sentence.
- *
- * PRESENCE_REDIS_SERVER=valkey-server in the environment starts that instead, which takes the same arguments.
- *
- *     struct redis_server s = {0};           // .tcp = true: also on s.port of 127.0.0.1 and ::1
- *     redis_server_start(&s);
- *     reply_free(redis_server_call(&s, "SET", "key", "value", NULL));
- *     redis_server_stop(&s);
- */
-#ifndef TESTS_REDIS_SERVER_H
-#define TESTS_REDIS_SERVER_H
+#include "redis_server.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,31 +15,18 @@
 
 #define REDIS_SERVER_ARGS 32
 
-struct redis_server {
-    bool tcp; /* set before the start */
-    const char *const
-        *options; /* more arguments of redis-server, up to NULL; set before the start, may stay NULL */
-    const char *password; /* of the default user, as set by `options`; for the control connection */
-    char dir[64];
-    char path[96]; /* the unix socket */
-    int port;      /* 0 without tcp */
-    pid_t pid;     /* 0: not running */
-    redisContext *control;
-};
-
-static inline void redis_server_fail(const char *what)
+void redis_server_fail(const char *what)
 {
     fprintf(stderr, "redis_server: %s\n", what);
     exit(99);
 }
 
-static inline void redis_server_sleep_ms(int ms)
+void redis_server_sleep_ms(int ms)
 {
     usleep((useconds_t)ms * 1000);
 }
 
-/* A port nobody listens on right now. */
-static inline int redis_server_free_port(void)
+int redis_server_free_port(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(at);
@@ -65,7 +38,7 @@ static inline int redis_server_free_port(void)
     return ntohs(at.sin_port);
 }
 
-static inline void redis_server_exec(const struct redis_server *s)
+static void redis_server_exec(const struct redis_server *s)
 {
     char port[16], log[96];
     snprintf(port, sizeof(port), "%d", s->port);
@@ -95,15 +68,14 @@ static inline void redis_server_exec(const struct redis_server *s)
     _exit(127);
 }
 
-static inline void redis_server_disconnect(struct redis_server *s)
+static void redis_server_disconnect(struct redis_server *s)
 {
     if (s->control)
         redisFree(s->control);
     s->control = NULL;
 }
 
-/* The control connection, made when there is none; NULL while the server doesn't answer. */
-static inline redisContext *redis_server_connect(struct redis_server *s)
+redisContext *redis_server_connect(struct redis_server *s)
 {
     if (s->control && !s->control->err)
         return s->control;
@@ -123,8 +95,7 @@ static inline redisContext *redis_server_connect(struct redis_server *s)
     return NULL;
 }
 
-/* Starts the process in its directory (again, after redis_server_kill) and waits until it answers. */
-static inline void redis_server_run(struct redis_server *s)
+void redis_server_run(struct redis_server *s)
 {
     s->pid = fork();
     if (s->pid < 0)
@@ -141,7 +112,7 @@ static inline void redis_server_run(struct redis_server *s)
     redis_server_fail("redis-server does not answer");
 }
 
-static inline void redis_server_start(struct redis_server *s)
+void redis_server_start(struct redis_server *s)
 {
     strcpy(s->dir, "/tmp/presence-test-XXXXXX");
     if (!mkdtemp(s->dir))
@@ -151,8 +122,7 @@ static inline void redis_server_start(struct redis_server *s)
     redis_server_run(s);
 }
 
-/* kill -9; redis_server_run brings it back, empty and with another run_id. */
-static inline void redis_server_kill(struct redis_server *s)
+void redis_server_kill(struct redis_server *s)
 {
     redis_server_disconnect(s);
     if (s->pid > 0 && (kill(s->pid, SIGKILL) < 0 || waitpid(s->pid, NULL, 0) != s->pid))
@@ -160,26 +130,26 @@ static inline void redis_server_kill(struct redis_server *s)
     s->pid = 0;
 }
 
-static inline void redis_server_pause(const struct redis_server *s)
+void redis_server_pause(const struct redis_server *s)
 {
     int status;
     if (kill(s->pid, SIGSTOP) < 0 || waitpid(s->pid, &status, WUNTRACED) != s->pid)
         redis_server_fail("pause");
 }
 
-static inline void redis_server_resume(const struct redis_server *s)
+void redis_server_resume(const struct redis_server *s)
 {
     if (kill(s->pid, SIGCONT) < 0)
         redis_server_fail("resume");
 }
 
-static inline int redis_server_remove(const char *path, const struct stat *st, int type, struct FTW *at)
+int redis_server_remove(const char *path, const struct stat *st, int type, struct FTW *at)
 {
     (void)st, (void)type, (void)at;
     return remove(path);
 }
 
-static inline void redis_server_stop(struct redis_server *s)
+void redis_server_stop(struct redis_server *s)
 {
     redis_server_kill(s);
     if (s->dir[0])
@@ -187,9 +157,7 @@ static inline void redis_server_stop(struct redis_server *s)
     s->dir[0] = '\0';
 }
 
-/* Asks over the control connection, arguments up to NULL. Never NULL; the caller frees it (reply_free). */
-static inline __attribute__((sentinel)) redisReply *redis_server_call(struct redis_server *s,
-                                                                      const char *command, ...)
+redisReply *redis_server_call(struct redis_server *s, const char *command, ...)
 {
     const char *argv[64] = {command};
     int argc = 1;
@@ -204,14 +172,3 @@ static inline __attribute__((sentinel)) redisReply *redis_server_call(struct red
         redis_server_fail(c ? c->errstr : "no connection");
     return r;
 }
-
-/* The same when only success matters; an error reply ends the test. */
-#define redis_server_do(s, ...)                                                                              \
-    do {                                                                                                     \
-        redisReply *redis_server_reply_ = redis_server_call((s), __VA_ARGS__, NULL);                         \
-        if (redis_server_reply_->type == REDIS_REPLY_ERROR)                                                  \
-            redis_server_fail(redis_server_reply_->str);                                                     \
-        freeReplyObject(redis_server_reply_);                                                                \
-    } while (0)
-
-#endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* For tables of cases: a failure names its case. */
-#ifndef TEST_WIRE_CASES_H
-#define TEST_WIRE_CASES_H
+#ifndef TEST_SUPPORT_CASES_H
+#define TEST_SUPPORT_CASES_H
 
 #include "base/bytes.h"
 

@@ -1,31 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* A roster, groups, a feed, and viewers who read it as text. For tests of the fan-out. */
-#ifndef TEST_PRESENCE_FEED_FIXTURE_H
-#define TEST_PRESENCE_FEED_FIXTURE_H
+#include "fanout_fixture.h"
+#include "fanout_writers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "fanout/subscriber.h"
-#include "fanout_writers.h"
 
-struct fixture {
-    struct roster roster;
-    struct groups groups;
-    struct fanout fanout;
-};
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-static inline void setup(struct fixture *x, size_t entries, size_t stream_bytes)
+void fanout_fixture_setup(struct fanout_fixture *x, size_t entries, size_t stream_bytes)
 {
+    fanout_writers_check();
     memset(x, 0, sizeof(*x));
     roster_init(&x->roster);
     groups_init(&x->groups);
@@ -33,16 +26,15 @@ static inline void setup(struct fixture *x, size_t entries, size_t stream_bytes)
     snprintf(x->roster.epoch, sizeof(x->roster.epoch), "e");
 }
 
-static inline void teardown(struct fixture *x)
+void fanout_fixture_teardown(struct fanout_fixture *x)
 {
     fanout_finish(&x->fanout);
     groups_finish(&x->groups);
     roster_finish(&x->roster);
 }
 
-/* A change of the store, told when it is one. */
-static inline void change_with(struct fixture *x, const char *user, bool online, struct span device,
-                               const char *claim)
+void fanout_fixture_change_with(struct fanout_fixture *x, const char *user, bool online, struct span device,
+                                const char *claim)
 {
     const struct span group = span_of(claim);
     struct change c = {.user = span_of(user),
@@ -59,19 +51,19 @@ static inline void change_with(struct fixture *x, const char *user, bool online,
         fanout_put(&x->fanout, &c, bytes_span(&claims), 0);
 }
 
-static inline void change(struct fixture *x, const char *user, bool online)
+void fanout_fixture_change(struct fanout_fixture *x, const char *user, bool online)
 {
-    change_with(x, user, online, SPAN_NONE, NULL);
+    fanout_fixture_change_with(x, user, online, SPAN_NONE, NULL);
 }
 
-static inline void by_hand(struct fixture *x, const char *user, bool online)
+void fanout_fixture_by_hand(struct fanout_fixture *x, const char *user, bool online)
 {
     const struct change c = {.user = span_of(user), .online = online};
     fanout_put(&x->fanout, &c, SPAN_NONE, 0);
 }
 
-static inline void viewer_setup(struct subscriber *v, struct fixture *x, int encoding, bool scoped,
-                                const char *group)
+void fanout_fixture_viewer_setup(struct subscriber *v, struct fanout_fixture *x, int encoding, bool scoped,
+                                 const char *group)
 {
     const struct span claim = span_of(group);
     memset(v, 0, sizeof(*v));
@@ -79,14 +71,13 @@ static inline void viewer_setup(struct subscriber *v, struct fixture *x, int enc
     v->interest = interest_create(&x->groups, scoped, &claim, group != NULL);
 }
 
-static inline void viewer_gone(struct subscriber *v, struct fixture *x)
+void fanout_fixture_viewer_gone(struct subscriber *v, struct fanout_fixture *x)
 {
     subscriber_finish(v);
     interest_destroy(&x->groups, v->interest);
 }
 
-/* At that time, by a walk if need be. */
-static inline void begin_at(struct subscriber *v, struct fixture *x, enum resume why, int64_t mono_ms)
+void fanout_fixture_begin_at(struct subscriber *v, struct fanout_fixture *x, enum resume why, int64_t mono_ms)
 {
     if (!snapshot_ready(v, &x->fanout, &x->roster, x->fanout.head, mono_ms)) {
         subscriber_scan(v, &x->fanout, &x->roster);
@@ -96,50 +87,51 @@ static inline void begin_at(struct subscriber *v, struct fixture *x, enum resume
     subscriber_begin(v, &x->fanout, &x->roster, SPAN("me"), why, 0, mono_ms);
 }
 
-static inline void begin(struct subscriber *v, struct fixture *x)
+void fanout_fixture_begin(struct subscriber *v, struct fanout_fixture *x)
 {
-    begin_at(v, x, RESUME_NOT_ASKED, 0);
+    fanout_fixture_begin_at(v, x, RESUME_NOT_ASKED, 0);
 }
 
-static inline void take_piece(const struct fanout_chunk *piece, struct bytes *out)
+void fanout_fixture_take_piece(const struct fanout_chunk *piece, struct bytes *out)
 {
     for (size_t i = 0; i < piece->count; i++)
         bytes_append_span(out, piece->parts[i]);
     assert_true(piece->fragment || (piece->count == 1 && piece->first_byte == 0));
 }
 
-static inline enum fanout_result read_one(struct subscriber *v, struct fixture *x, struct bytes *out)
+enum fanout_result fanout_fixture_read_one(struct subscriber *v, struct fanout_fixture *x, struct bytes *out)
 {
     struct fanout_chunk piece;
     enum fanout_result result = subscriber_next(v, &x->fanout, &piece);
     if (result == FANOUT_BYTES)
-        take_piece(&piece, out);
+        fanout_fixture_take_piece(&piece, out);
     return result;
 }
 
-static inline enum fanout_result read_all(struct subscriber *v, struct fixture *x, struct bytes *out)
+enum fanout_result fanout_fixture_read_all(struct subscriber *v, struct fanout_fixture *x, struct bytes *out)
 {
     enum fanout_result result;
-    while ((result = read_one(v, x, out)) == FANOUT_BYTES)
+    while ((result = fanout_fixture_read_one(v, x, out)) == FANOUT_BYTES)
         continue;
     return result;
 }
 
-static inline void expect(const char *name, struct subscriber *v, struct fixture *x, const char *expected)
+void fanout_fixture_expect(const char *name, struct subscriber *v, struct fanout_fixture *x,
+                           const char *expected)
 {
     bytes_auto got = BYTES_INIT;
 
-    if (read_all(v, x, &got) != FANOUT_NOTHING)
+    if (fanout_fixture_read_all(v, x, &got) != FANOUT_NOTHING)
         fail_msg("%s: left behind", name);
     if (strcmp(bytes_text(&got), expected) != 0)
         fail_msg("%s: told '%s', not '%s'", name, bytes_text(&got), expected);
 }
 
-static inline void no_difference(void *arg, struct group *group, const struct span *users, size_t count)
+static void no_difference(void *arg, struct group *group, const struct span *users, size_t count)
 {
 }
 
-static inline void set_members(struct fixture *x, const char *name, const char *users)
+void fanout_fixture_set_members(struct fanout_fixture *x, const char *name, const char *users)
 {
     struct group *group = map_get(&x->groups.by_name, span_of(name));
     struct span members[16], rest = span_of(users);
@@ -148,5 +140,3 @@ static inline void set_members(struct fixture *x, const char *name, const char *
         members[count++] = span_split(&rest, ' ');
     group_replace(group, members, count, no_difference, NULL);
 }
-
-#endif

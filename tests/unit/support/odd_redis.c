@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A Redis in a process of its own that greets, confirms subscriptions to two channels, and says something odd
- * behind that: on the first connection only. It dies with the test. */
-#ifndef TESTS_ODD_REDIS_H
-#define TESTS_ODD_REDIS_H
-
-#include "base/bytes.h"
+#include "odd_redis.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,19 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct odd_redis {
-    char dir[64], path[96];
-    pid_t pid;
-};
-
-static inline void odd_redis_say(int fd, struct span text)
+static void odd_redis_say(int fd, struct span text)
 {
     if (send(fd, text.data, text.len, MSG_NOSIGNAL) < 0)
         return;
 }
 
 /* Each command begins a line with its star. */
-static inline void odd_redis_serve(int fd, const char *trigger, struct span odd)
+static void odd_redis_serve(int fd, const char *trigger, struct span odd)
 {
     bytes_auto heard = BYTES_INIT;
     bool first = odd.len > 0;
@@ -53,7 +43,7 @@ static inline void odd_redis_serve(int fd, const char *trigger, struct span odd)
     }
 }
 
-static inline void odd_redis_start(struct odd_redis *r, const char *trigger, struct span odd)
+void odd_redis_start(struct odd_redis *r, const char *trigger, struct span odd)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
@@ -79,12 +69,10 @@ static inline void odd_redis_start(struct odd_redis *r, const char *trigger, str
     _exit(0);
 }
 
-static inline void odd_redis_stop(struct odd_redis *r)
+void odd_redis_stop(struct odd_redis *r)
 {
     kill(r->pid, SIGKILL);
     waitpid(r->pid, NULL, 0);
     unlink(r->path);
     rmdir(r->dir);
 }
-
-#endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Takes a family of sockets from a process and its children, by seccomp: as on a kernel without IPv6. */
-#ifndef TESTS_LOSE_FAMILY_H
-#define TESTS_LOSE_FAMILY_H
+#include "lose_family.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -11,8 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* From now on socket(2) fails with EAFNOSUPPORT for it. 0, or -1 with errno. */
-static int lose_family(int family)
+int lose_family(int family)
 {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -26,5 +23,3 @@ static int lose_family(int family)
 
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
-
-#endif

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys made afresh for each run, and tokens of any text signed with them, right or wrong. Nothing of lib/auth
- * signs here: the other side of the agreement is OpenSSL by itself. */
-#ifndef TEST_SIGNER_H
-#define TEST_SIGNER_H
-
+#include "signer.h"
 #include "base/base64.h"
-#include "base/bytes.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -20,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static inline void signer_need(bool held, const char *what)
+void signer_need(bool held, const char *what)
 {
     if (!held) {
         fprintf(stderr, "OpenSSL: %s failed\n", what);
@@ -28,29 +22,28 @@ static inline void signer_need(bool held, const char *what)
     }
 }
 
-static inline EVP_PKEY *signer_rsa(unsigned bits)
+EVP_PKEY *signer_rsa(unsigned bits)
 {
     EVP_PKEY *pkey = EVP_RSA_gen(bits);
     signer_need(pkey != NULL, "RSA generation");
     return pkey;
 }
 
-static inline EVP_PKEY *signer_ec(const char *curve)
+EVP_PKEY *signer_ec(const char *curve)
 {
     EVP_PKEY *pkey = EVP_EC_gen(curve);
     signer_need(pkey != NULL, "EC generation");
     return pkey;
 }
 
-static inline EVP_PKEY *signer_ed(const char *kind)
+EVP_PKEY *signer_ed(const char *kind)
 {
     EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, kind);
     signer_need(pkey != NULL, "Edwards generation");
     return pkey;
 }
 
-/* The PEM text of the public (or private) half, appended. */
-static inline void signer_pem(EVP_PKEY *pkey, bool private_half, struct bytes *out)
+void signer_pem(EVP_PKEY *pkey, bool private_half, struct bytes *out)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     int written = private_half ? PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL)
@@ -62,7 +55,7 @@ static inline void signer_pem(EVP_PKEY *pkey, bool private_half, struct bytes *o
     BIO_free(bio);
 }
 
-static inline void signer_hmac(struct span secret, const EVP_MD *digest, struct span text, struct bytes *out)
+void signer_hmac(struct span secret, const EVP_MD *digest, struct span text, struct bytes *out)
 {
     unsigned len = 0;
     unsigned char *to = (unsigned char *)bytes_reserve(out, EVP_MAX_MD_SIZE);
@@ -70,8 +63,7 @@ static inline void signer_hmac(struct span secret, const EVP_MD *digest, struct 
     out->len += len;
 }
 
-/* As OpenSSL gives it: DER for ECDSA. */
-static inline void signer_sign(EVP_PKEY *pkey, const EVP_MD *digest, struct span text, struct bytes *out)
+void signer_sign(EVP_PKEY *pkey, const EVP_MD *digest, struct span text, struct bytes *out)
 {
     size_t len = 1024;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -83,8 +75,7 @@ static inline void signer_sign(EVP_PKEY *pkey, const EVP_MD *digest, struct span
     EVP_MD_CTX_free(context);
 }
 
-/* r and s side by side, as tokens want them. */
-static inline void signer_sign_raw(EVP_PKEY *pkey, struct span text, struct bytes *out)
+void signer_sign_raw(EVP_PKEY *pkey, struct span text, struct bytes *out)
 {
     bytes_auto der = BYTES_INIT;
     signer_sign(pkey, EVP_sha256(), text, &der);
@@ -98,8 +89,8 @@ static inline void signer_sign_raw(EVP_PKEY *pkey, struct span text, struct byte
     ECDSA_SIG_free(pair);
 }
 
-static inline void signer_append_number(EVP_PKEY *pkey, const char *param, const char *name, int size,
-                                        struct bytes *out)
+static void signer_append_number(EVP_PKEY *pkey, const char *param, const char *name, int size,
+                                 struct bytes *out)
 {
     BIGNUM *n = NULL;
     signer_need(EVP_PKEY_get_bn_param(pkey, param, &n) == 1, "EVP_PKEY_get_bn_param");
@@ -113,8 +104,7 @@ static inline void signer_append_number(EVP_PKEY *pkey, const char *param, const
     BN_free(n);
 }
 
-/* A JWK of the public half; `more` is appended as it is (`,"kid":"a"`). */
-static inline void signer_jwk(EVP_PKEY *pkey, const char *more, struct bytes *out)
+void signer_jwk(EVP_PKEY *pkey, const char *more, struct bytes *out)
 {
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         bytes_append_text(out, "{\"kty\":\"RSA\"");
@@ -137,21 +127,17 @@ static inline void signer_jwk(EVP_PKEY *pkey, const char *more, struct bytes *ou
     bytes_append_char(out, '}');
 }
 
-/* base64url(header).base64url(payload), appended. */
-static inline void signer_text(struct span header, struct span payload, struct bytes *out)
+void signer_text(struct span header, struct span payload, struct bytes *out)
 {
     base64url_encode(header, out);
     bytes_append_char(out, '.');
     base64url_encode(payload, out);
 }
 
-/* Writes a new file; `path` gets its name. The caller unlinks it. */
-static inline void signer_file(struct span text, char path[64])
+void signer_file(struct span text, char path[64])
 {
     snprintf(path, 64, "/tmp/presence-key-XXXXXX");
     int fd = mkstemp(path);
     signer_need(fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len, "writing a key file");
     close(fd);
 }
-
-#endif

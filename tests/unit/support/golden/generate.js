@@ -2,7 +2,7 @@
 // Writes messages.inc: what the real JavaScript encoders make of the messages of both sides.
 //
 //   cd "$(mktemp -d)" && npm install notepack@0.0.2 notepack.io @msgpack/msgpack
-//   node …/tests/unit/wire/golden/generate.js > …/tests/unit/wire/golden/messages.inc
+//   node …/tests/unit/support/golden/generate.js > …/tests/unit/support/golden/messages.inc
 'use strict';
 const load = (name) => require(require.resolve(name, { paths: [process.cwd()] }));
 const notepack = load('notepack');

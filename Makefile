@@ -223,7 +223,7 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 	@touch $@
 
 check-e2e: all tests/node_modules/.package-lock.json ## the real programs against real Redis, nginx, clients and Chromium
-	@export PRESENCE_BIN=$(BUILD)/bin PRESENCE_SANITIZED=$(SAN); \
+	@rm -rf build/failed/e2e; ulimit -c unlimited 2>/dev/null; export PRESENCE_BIN=$(BUILD)/bin PRESENCE_SANITIZED=$(SAN); \
 	    $(if $(filter $(E2E_ALONE),$(E2E)),node --test $(filter $(E2E_ALONE),$(E2E))) \
 	    $(if $(filter $(E2E_ALONE),$(E2E)),$(if $(filter-out $(E2E_ALONE),$(E2E)),&&)) \
 	    $(if $(filter-out $(E2E_ALONE),$(E2E)),node --test --test-concurrency=$(if $(SAN),5,8) $(filter-out $(E2E_ALONE),$(E2E)))

@@ -85,7 +85,8 @@ async function main() {
     await inTurn(names.filter(isCrowd));
   }
   for (const [name, list] of Object.entries(times)) if (list.length > 1) console.log(`${name}: ${list.join(' ')} ms`);
-  fs.rmSync(SCRATCH, { recursive: true });
+  if (failures.length) console.log(`histories and certificates are kept in ${SCRATCH}`);
+  else fs.rmSync(SCRATCH, { recursive: true });
   console.log(`faults${ofRedis ? ' over TLS' : ''}: ${Object.keys(times).length} scenarios, ${failures.length} failures`);
   process.exitCode = failures.length ? 1 : 0;
 }

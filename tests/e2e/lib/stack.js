@@ -8,7 +8,7 @@ const path = require('node:path');
 const test = require('node:test');
 const Redis = require('ioredis');
 const jwt = require('jsonwebtoken');
-const { BIN, Process, run, until } = require('./process');
+const { BIN, ROOT, Process, run, until } = require('./process');
 const { Phone, Dashboard } = require('./clients');
 
 // PRESENCE_REDIS_SERVER=valkey-server runs the tests on Valkey, where it is installed (Debian 13); it takes redis-server's arguments.
@@ -149,11 +149,23 @@ class Stack {
     await Promise.race([Promise.all(this.processes.filter((p) => p !== this.redisProcess).map((p) => p.exited)), limit]);
     for (const redis of [this.redis, ...this.besides]) redis?.disconnect();
     for (const child of this.processes) await child.kill();
-    if (failed || this.crashed() || this.leaking())
-      for (const child of this.processes) console.error(`--- ${child.name} ${child.pid}\n${child.output}`);
+    if (failed || this.crashed() || this.leaking()) this.keep();
     fs.rmSync(this.dir, { recursive: true, force: true });
     if (this.leaking()) throw new Error(`a token stands in the log of ${this.leaking().name}`);
     if (this.crashed()) throw new Error(`a sanitizer or an abort ended ${this.crashed().name}`);
+  }
+
+  // The logs of all its processes are printed, and stay in build/failed/e2e.
+  keep() {
+    const kept = path.join(ROOT, 'build', 'failed', 'e2e', path.basename(this.dir));
+    fs.mkdirSync(kept, { recursive: true });
+    for (const child of this.processes) {
+      console.error(`--- ${child.name} ${child.pid}\n${child.output}`);
+      fs.writeFileSync(path.join(kept, `${child.name}.${child.pid}.log`), child.output);
+      if (/^SIG(ABRT|BUS|FPE|ILL|SEGV|SYS|TRAP)$/.test(child.ended?.signal))
+        console.error(`${child.name} ${child.pid} died of ${child.ended.signal}; core dumps go to ${fs.readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim()}`);
+    }
+    console.error(`the logs are kept in ${path.relative(process.cwd(), kept)}`);
   }
 
   leaking() {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws_handshake.h"
 #include "base/base64.h"
+#include "net/authority.h"
 
 #include <netdb.h>
 #include <openssl/sha.h>
@@ -48,26 +49,6 @@ static int resolve(const char *url, struct span host, struct span port, struct w
     return 0;
 }
 
-/* "host", "host:port", "[v6]", "[v6]:port"; the port is left empty without one. */
-static int split_authority(struct span text, struct span *ret_host, struct span *ret_port)
-{
-    if (text.len && text.data[0] == '[') {
-        const char *end = memchr(text.data, ']', text.len);
-        if (!end)
-            return -1;
-        size_t used = (size_t)(end - text.data) + 1;
-        struct span rest = {text.data + used, text.len - used};
-        if (rest.len && rest.data[0] != ':')
-            return -1;
-        *ret_host = (struct span){text.data + 1, used - 2};
-        *ret_port = rest.len ? (struct span){rest.data + 1, rest.len - 1} : SPAN("");
-        return 0;
-    }
-    *ret_host = span_split(&text, ':');
-    *ret_port = text;
-    return 0;
-}
-
 static bool printable(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -92,8 +73,8 @@ int ws_target_parse(const char *url, struct ws_target *ret, char *error, size_t 
     if (!printable(rest) || span_copy(authority, t.host, sizeof(t.host)) ||
         (slash && span_copy(span_of(slash), t.path, sizeof(t.path))))
         return refuse(error, size, url, "no URL, or too long");
-    if (split_authority(authority, &host, &port))
-        return refuse(error, size, url, "a ']' is missing");
+    if (authority_parse(authority, &host, &port) < 0)
+        return refuse(error, size, url, "an IPv6 address stands in brackets, as in ws://[::1]:80");
     if (resolve(url, host, port.len ? port : SPAN("80"), &t, error, size))
         return -1;
     *ret = t;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/http_get.h"
+#include "net/authority.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -8,16 +9,16 @@
 /* "[::1]:3000" and "127.0.0.1:3000" as parts of a URL: what stands in presence:nodes can add no other part. */
 static int set_host(CURLU *url, const char *address)
 {
-    const char *port = strrchr(address, ':');
+    struct span host_text, port;
     char host[256];
-    if (!port || port == address || !strncmp(address, "[]", 2) ||
-        span_copy((struct span){address, (size_t)(port - address)}, host, sizeof(host)) < 0)
+    if (!authority_split(span_of(address), &host_text, &port) || host_text.len == 0 ||
+        span_equal(host_text, SPAN("[]")) || span_copy(host_text, host, sizeof(host)) < 0)
         return -1;
     const char *name = !strcmp(host, "*") || !strcmp(host, "0.0.0.0") ? "127.0.0.1"
                        : !strcmp(host, "[::]")                        ? "[::1]"
                                                                       : host;
     if (curl_url_set(url, CURLUPART_HOST, name, 0) != CURLUE_OK ||
-        curl_url_set(url, CURLUPART_PORT, port + 1, 0) != CURLUE_OK)
+        curl_url_set(url, CURLUPART_PORT, port.data, 0) != CURLUE_OK)
         return -1;
     return 0;
 }

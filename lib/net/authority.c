@@ -2,6 +2,7 @@
 #include "net/authority.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 bool authority_split(struct span authority, struct span *host, struct span *port)
 {
@@ -15,6 +16,17 @@ bool authority_split(struct span authority, struct span *host, struct span *port
         return true;
     }
     return false;
+}
+
+int authority_parse(struct span authority, struct span *host, struct span *port)
+{
+    authority_split(authority, host, port);
+    if (host->len == 0 || host->data[0] != '[')
+        return host->len > 0 && memchr(host->data, ':', host->len) ? -1 : 0;
+    if (host->len < 2 || host->data[host->len - 1] != ']')
+        return -1;
+    *host = (struct span){host->data + 1, host->len - 2};
+    return 0;
 }
 
 int authority_ipv6(struct span host, unsigned char ret[16])

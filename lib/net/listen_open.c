@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "net/authority.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -170,9 +171,7 @@ static int parse_host(const struct opening *o, struct span host, uint16_t port, 
         return 0;
     }
     item->kind = ITEM_ONE;
-    if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']' &&
-        !span_copy((struct span){host.data + 1, host.len - 2}, text, sizeof(text)) &&
-        inet_pton(AF_INET6, text, &v6) == 1) {
+    if (authority_ipv6(host, v6.s6_addr) == 0) {
         set_v6(&item->addresses[0], &v6, port);
         return 0;
     }
@@ -188,7 +187,7 @@ static int parse_host(const struct opening *o, struct span host, uint16_t port, 
 
 static int parse_item(const struct opening *o, struct span text, struct item *item)
 {
-    struct span host = SPAN_NONE, port_text = text;
+    struct span host, port_text;
     uint16_t port;
     if (span_copy(text, item->text, sizeof(item->text)) || text.len == 0)
         return fail(o, "an empty or overlong listen address");
@@ -198,14 +197,11 @@ static int parse_item(const struct opening *o, struct span text, struct item *it
     }
     if (text.len >= 5 && !memcmp(text.data, "unix:", 5))
         return parse_unix(o, (struct span){text.data + 5, text.len - 5}, item);
-    for (size_t i = text.len; i > 0; i--) {
-        if (text.data[i - 1] != ':')
-            continue;
-        host = (struct span){text.data, i - 1};
-        port_text = (struct span){text.data + i, text.len - i};
-        if (host.len == 0)
-            return fail(o, "listen address '%s' names no host before ':'", item->text);
-        break;
+    if (!authority_split(text, &host, &port_text)) {
+        port_text = text;
+        host = SPAN_NONE;
+    } else if (host.len == 0) {
+        return fail(o, "listen address '%s' names no host before ':'", item->text);
     }
     if (parse_port(port_text, &port))
         return fail(o, "listen address '%s': the port is a number from 0 to 65535", item->text);

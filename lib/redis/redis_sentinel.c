@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis/redis_sentinel.h"
 
+#include "net/authority.h"
 #include "redis/redis_config.h"
 #include "redis/reply.h"
 #include "redis/resp.h"
@@ -31,25 +32,11 @@ static int read_host(struct span text, struct redis_endpoint *ret)
 
 int redis_endpoint_parse(struct span item, int64_t default_port, struct redis_endpoint *ret)
 {
-    struct span host;
-    bool bracketed = item.len > 0 && item.data[0] == '[';
-    if (bracketed) {
-        item = (struct span){item.data + 1, item.len - 1};
-        if (!memchr(item.data, ']', item.len))
-            return -1;
-        host = span_split(&item, ']');
-        if (item.len == 1 || (item.len > 1 && *item.data != ':'))
-            return -1;
-        if (item.len > 0)
-            item = (struct span){item.data + 1, item.len - 1};
-    } else {
-        bool ends_in_colon = item.len > 0 && item.data[item.len - 1] == ':';
-        host = span_split(&item, ':');
-        if (ends_in_colon)
-            return -1;
-    }
+    struct span host, port;
+    if (authority_parse(item, &host, &port) < 0)
+        return -1;
     ret->port = default_port;
-    if (read_host(host, ret) < 0 || (item.len > 0 && read_port(item, &ret->port) < 0))
+    if (read_host(host, ret) < 0 || (port.data && read_port(port, &ret->port) < 0))
         return -1;
     return ret->port > 0 ? 0 : -1;
 }

@@ -2,6 +2,7 @@
 #include "redis/redis_url.h"
 
 #include "base/mem.h"
+#include "net/authority.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,16 +50,8 @@ static void cut_credentials(struct span *authority, struct url_parts *parts)
 
 static int cut_host(struct span authority, struct url_parts *parts, struct settings_error *error)
 {
-    if (authority.len && authority.data[0] == '[') {
-        struct span rest = {authority.data + 1, authority.len - 1};
-        parts->host = span_split(&rest, ']');
-        if (parts->host.len == authority.len - 1 || (rest.len && rest.data[0] != ':'))
-            return refuse(error, "an IPv6 address stands in brackets, as in redis://[::1]:6379");
-        parts->port = rest.len ? (struct span){rest.data + 1, rest.len - 1} : SPAN_NONE;
-        return 0;
-    }
-    parts->host = span_split(&authority, ':');
-    parts->port = authority;
+    if (authority_parse(authority, &parts->host, &parts->port) < 0)
+        return refuse(error, "an IPv6 address stands in brackets, as in redis://[::1]:6379");
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * and a proxy's word that the asker is elsewhere. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/gate_query.h"
 #include "http/host.h"
 #include "server.h"
 
@@ -10,16 +11,6 @@
     "anybody who reaches it may list who is online without a token; PRESENCE_API_AUTH=jwt asks for one"
 
 #define GROUPS_LOG_MS 10000
-
-/* A token that is given: *ret is its text, perhaps empty. Other schemes are the proxy's in front. */
-static bool read_bearer(struct span header, struct span *ret)
-{
-    struct span rest = span_trim(header);
-    if (!span_equal_nocase(span_split(&rest, ' '), SPAN("Bearer")))
-        return false;
-    *ret = span_trim(rest);
-    return true;
-}
 
 /* False: there are no keys to check a token by. */
 static bool verify(struct server *s, struct span text, struct token *ret, enum token_result *ret_result)
@@ -110,7 +101,7 @@ int access_check(struct call *c, enum reach reach)
     struct token token;
     enum token_result result;
     struct span text = SPAN_NONE;
-    bool given = read_bearer(c->request->authorization, &text);
+    bool given = gate_bearer(c->request->authorization, &text); /* other schemes are the proxy's in front */
     if (c->request->forwarded)
         access_warn_open(c->server);
     if ((given || c->server->config.auth == AUTH_JWT) && verify(c->server, text, &token, &result))
@@ -141,7 +132,7 @@ int access_numbers(struct call *c)
     struct span text = SPAN_NONE;
     if (r->local && !r->forwarded && host_is_ours(c))
         return 1;
-    if (!read_bearer(r->authorization, &text) || !verify(c->server, text, &token, &result) ||
+    if (!gate_bearer(r->authorization, &text) || !verify(c->server, text, &token, &result) ||
         result != TOKEN_OK)
         return 0;
     hold(c, REACH_ALL, &token);

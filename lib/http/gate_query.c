@@ -44,3 +44,12 @@ int gate_query_get(struct span query, const char *name, struct bytes *scratch, s
     }
     return 1;
 }
+
+bool gate_bearer(struct span header, struct span *ret)
+{
+    struct span rest = span_trim(header);
+    if (!span_equal_nocase(span_split(&rest, ' '), SPAN("Bearer")))
+        return false;
+    *ret = span_trim(rest);
+    return true;
+}

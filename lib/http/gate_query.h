@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Query strings: application/x-www-form-urlencoded pairs. Pure. */
+/* What requests give by text: pairs of query strings (application/x-www-form-urlencoded), bearer tokens. Pure. */
 #ifndef NET_GATE_QUERY_H
 #define NET_GATE_QUERY_H
 
@@ -11,5 +11,7 @@
 int gate_query_get(struct span query, const char *name, struct bytes *scratch, struct span *ret);
 /* Decodes %XX, and + as a space when `form`; scratch as above. 0, or -1 for a broken escape. */
 int gate_percent_decode(struct span text, bool form, struct bytes *scratch, struct span *ret);
+/* The token of an Authorization header, perhaps empty: whether its scheme is Bearer (RFC 6750, 2.1). */
+bool gate_bearer(struct span header, struct span *ret);
 
 #endif

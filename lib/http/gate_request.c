@@ -157,13 +157,6 @@ static struct span offer_echo(const struct offer *offer)
     return offer->count > 0 ? offer->others[offer->count - 1] : SPAN_NONE;
 }
 
-static struct span bearer(const struct gate_head *head)
-{
-    struct span value = gate_head_get(head, "authorization");
-    struct span scheme = span_split(&value, ' ');
-    return span_equal_nocase(scheme, SPAN("bearer")) ? span_trim(value) : SPAN_NONE;
-}
-
 static struct span first_given(struct span a, struct span b)
 {
     return a.len > 0 ? a : b;
@@ -215,7 +208,7 @@ static int refuse_token(struct gate_answer *answer, enum gate_reason reason, con
     return -1;
 }
 
-static int call_refuse_for_now(struct gate_answer *answer, const char *text)
+static int refuse_for_now(struct gate_answer *answer, const char *text)
 {
     gate_answer_set(answer, 503, GATE_REASON_UNAVAILABLE, "%s", text);
     answer->retry_after_s = 1;
@@ -252,7 +245,7 @@ static int read_signed_token(const struct gate_config *config, struct span text,
     if (result == TOKEN_KEY && config->unknown_key)
         config->unknown_key(config->unknown_key_arg);
     if (result == TOKEN_KEYS_AWAITED)
-        return call_refuse_for_now(answer, token_result_text(result));
+        return refuse_for_now(answer, token_result_text(result));
     if (result == TOKEN_ROLE)
         return gate_answer_set(answer, 403, GATE_REASON_ROLE, "%s", token_result_text(result));
     if (token_result_status(result) == 403)
@@ -264,8 +257,9 @@ static int read_token(const struct gate_config *config, const struct gate_head *
                       const struct offer *offer, int64_t now_s, struct bytes *scratch, struct token *ret,
                       struct gate_answer *answer)
 {
-    struct span text = first_given(gate_head_get(head, "token"), gate_head_get(head, "voicepingtoken"));
-    text = first_given(text, bearer(head));
+    struct span bearer = SPAN_NONE, text = gate_head_get(head, "token");
+    gate_bearer(gate_head_get(head, "authorization"), &bearer);
+    text = first_given(first_given(text, gate_head_get(head, "voicepingtoken")), bearer);
     if (offer->count > 0)
         text = first_given(text, offer->others[0]);
     if (text.len == 0 && from_query(head, "token", scratch, &text, answer) < 0)

@@ -65,7 +65,7 @@ const RENAMED = [
   ['cmd/presence-api/lists.c', /(read_number\(c, ")/, '$1other_'],
   ['cmd/presence-api/routes.def', /("\/api\/presence\/)/, '$1other-'],
   ['cmd/presence-api/routes.def', /(, HTTP_)GET/, '$1POST'],
-  ['cmd/presence-api/router.c', /(\brefuse\(c, \d+, ")/, '$1Other '],
+  ['cmd/presence-api/router.c', /(\bcall_refuse\(c, \d+, ")/, '$1Other '],
   ['lib/wire/status.c', /return "(is|must)/, 'return "$1 other'],
   ['cmd/presence-ws/redis_glue.c', /(missing = ")/, '$1other '],
 ];

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit
 bad=0
 
 try() {
-    "$@" || { echo "lint: $1 ${2-} complains" && bad=1; }
+    "$@" || { echo "lint: $1 complains" && bad=1; }
 }
 
 # Not from git, which a source archive is without.

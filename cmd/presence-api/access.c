@@ -15,9 +15,9 @@
 /* False: there are no keys to check a token by. */
 static bool verify(struct server *s, struct span text, struct token *ret, enum token_result *ret_result)
 {
-    if (s->keys)
-        *ret_result = token_verify(s->keys, text, clock_wall_ms() / 1000, ret);
-    return s->keys;
+    if (s->access.keys)
+        *ret_result = token_verify(s->access.keys, text, clock_wall_ms() / 1000, ret);
+    return s->access.keys;
 }
 
 /* A phone sees itself and whom its groups share; the status of users whose ids it knows is the guide's. */
@@ -30,9 +30,10 @@ static bool bounds(const struct token *token, enum reach reach)
 static void log_groups_problem(struct server *s, const struct token *t)
 {
     int64_t now_ms = clock_mono_ms();
-    if (!t->groups_problem || (s->groups_logged_ms && now_ms - s->groups_logged_ms < GROUPS_LOG_MS))
+    if (!t->groups_problem ||
+        (s->access.groups_logged_ms && now_ms - s->access.groups_logged_ms < GROUPS_LOG_MS))
         return;
-    s->groups_logged_ms = now_ms;
+    s->access.groups_logged_ms = now_ms;
     log_warn("groups_unknown", LOG_S("user", ((struct span){t->user, t->user_len})),
              LOG_T("role", role_name(t->role)), LOG_T("reason", t->groups_problem));
 }
@@ -47,7 +48,7 @@ static void hold(struct call *c, enum reach reach, const struct token *token)
 static int take_token(struct call *c, enum reach reach, enum token_result result, const struct token *token)
 {
     if (result == TOKEN_KEY)
-        jwks_fetch_unknown_key(c->server->jwks);
+        jwks_fetch_unknown_key(c->server->access.jwks);
     if (result == TOKEN_KEYS_AWAITED) {
         call_refuse_for_now(c, token_result_text(result));
         return -1;
@@ -64,9 +65,9 @@ static int take_token(struct call *c, enum reach reach, enum token_result result
 
 void access_warn_open(struct server *s)
 {
-    if (s->config.auth != AUTH_NONE || s->open)
+    if (s->config.auth != AUTH_NONE || s->access.open)
         return;
-    s->open = true;
+    s->access.open = true;
     log_warn("api_open", LOG_T("auth", "none"), LOG_T("hint", OPEN_HINT));
 }
 

@@ -70,9 +70,11 @@ bool connections_displace(struct connections *c)
         if (waits(connection) && (!oldest || connection->since_ms < oldest->since_ms))
             oldest = connection;
     }
-    if (oldest)
-        doom(c, oldest);
-    return oldest;
+    if (!oldest)
+        return false;
+    metric_add(&counters.displaced, 1);
+    doom(c, oldest);
+    return true;
 }
 
 void connections_shut_idle(struct connections *c, int64_t since_ms)

@@ -6,19 +6,23 @@
 #include "base/metrics.h"
 #include "http/proxy_reader.h"
 
-/* What is asked for, as requests are counted. */
-#define ROUTES(X, ...)                                                                                       \
-    X(STATUS, "status", __VA_ARGS__)                                                                         \
-    X(USER, "user", __VA_ARGS__)                                                                             \
-    X(ONLINE, "online", __VA_ARGS__)                                                                         \
-    X(COUNT, "count", __VA_ARGS__)                                                                           \
-    X(GROUP, "group", __VA_ARGS__)                                                                           \
-    X(HEALTH, "health", __VA_ARGS__)                                                                         \
-    X(READY, "ready", __VA_ARGS__)                                                                           \
-    X(METRICS, "metrics", __VA_ARGS__)                                                                       \
-    X(PAGE, "page", __VA_ARGS__)                                                                             \
-    X(NONE, "none", __VA_ARGS__) /* no such path, or no request at all */
-#define ROUTE(id, ...) ROUTE_##id,
+/* The routes, a row each: X(id, label in the metrics, path, method, reach, handler). A path with a '/' at its end is
+ * followed by an id. */
+#define ROUTE_TABLE(X, ...)                                                                                  \
+    X(STATUS, "status", "/api/presence/status", HTTP_POST, REACH_KNOWN, status_answer, __VA_ARGS__)          \
+    X(USER, "user", "/api/presence/users/", HTTP_GET, REACH_ALL, user_answer, __VA_ARGS__)                   \
+    X(ONLINE, "online", "/api/presence/online", HTTP_GET, REACH_ALL, online_answer, __VA_ARGS__)             \
+    X(COUNT, "count", "/api/presence/count", HTTP_GET, REACH_ALL, count_answer, __VA_ARGS__)                 \
+    X(GROUP, "group", "/api/presence/groups/", HTTP_GET, REACH_ALL, group_answer, __VA_ARGS__)               \
+    X(HEALTH, "health", "/healthz", HTTP_GET, REACH_NOBODY, health_answer, __VA_ARGS__)                      \
+    X(READY, "ready", "/readyz", HTTP_GET, REACH_NOBODY, ready_answer, __VA_ARGS__)                          \
+    X(METRICS, "metrics", "/metrics", HTTP_GET, REACH_NOBODY, metrics_answer, __VA_ARGS__)                   \
+    X(PAGE, "page", "/", HTTP_GET, REACH_NOBODY, page_answer, __VA_ARGS__)
+
+/* As requests are counted: the labels alone, and that of no such path, or of no request at all. */
+#define ROUTES(X, ...)                                                  ROUTE_TABLE(ROUTE_LABELLED, X, __VA_ARGS__) X(NONE, "none", __VA_ARGS__)
+#define ROUTE_LABELLED(id, label, path, method, reach, handler, X, ...) X(id, label, __VA_ARGS__)
+#define ROUTE(id, ...)                                                  ROUTE_##id,
 enum route { ROUTES(ROUTE) ROUTE_TOTAL };
 
 /* Why a connection was closed by us between its requests or in the midst of one. */

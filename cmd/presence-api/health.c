@@ -76,7 +76,7 @@ static void answer_ready(struct call *c, bool trusted)
     if (missing)
         call_refuse_for_now(c, missing);
     else
-        put_report(&report, c->server->open, trusted, call_answer_json(c));
+        put_report(&report, c->server->access.open, trusted, call_answer_json(c));
 }
 
 static void answer_trusted(struct call *c, const struct redisReply *const *replies)

@@ -109,12 +109,13 @@ static int on_reload(void *arg, const void *config, struct settings_report *repo
     bool wanted = s->config.auth == AUTH_JWT || key_settings_given(k);
     if (jwks_fetch_check(k->jwks_url, k->jwks_ca_file, error) < 0)
         return -1;
-    if (wanted && key_settings_load(k, jwks_fetch_known(s->jwks, k->jwks_url), &keys, &warnings, error) < 0)
+    if (wanted &&
+        key_settings_load(k, jwks_fetch_known(s->access.jwks, k->jwks_url), &keys, &warnings, error) < 0)
         return -1;
     key_settings_warn(&warnings, report);
-    token_keys_destroy(s->keys);
-    s->keys = keys;
-    jwks_fetch_set(s->jwks, k->jwks_url, k->jwks_ca_file);
+    token_keys_destroy(s->access.keys);
+    s->access.keys = keys;
+    jwks_fetch_set(s->access.jwks, k->jwks_url, k->jwks_ca_file);
     return 0;
 }
 
@@ -124,20 +125,20 @@ static int on_load(void *arg, struct settings_error *error)
     struct token_warnings warnings;
     if (!config_wants_keys(&s->config))
         return 0;
-    return key_settings_load(&s->config.keys, SPAN_NONE, &s->keys, &warnings, error);
+    return key_settings_load(&s->config.keys, SPAN_NONE, &s->access.keys, &warnings, error);
 }
 
 static void on_describe_keys(void *arg, struct bytes *out)
 {
     const struct server *s = arg;
-    token_keys_describe(s->keys, out);
+    token_keys_describe(s->access.keys, out);
 }
 
 static void on_jwks_fetched(void *arg, struct public_keys *keys)
 {
     struct server *s = arg;
     metric_add(&counters.jwks_fetched, 1);
-    token_keys_refresh(s->keys, keys);
+    token_keys_refresh(s->access.keys, keys);
 }
 
 static void on_jwks_failed(void *arg)
@@ -148,8 +149,8 @@ static void on_jwks_failed(void *arg)
 static void start_fetching_keys(struct server *s)
 {
     static const struct jwks_fetch_hooks hooks = {on_jwks_fetched, on_jwks_failed};
-    s->jwks = jwks_fetch_create(s->loop, &hooks, s);
-    jwks_fetch_set(s->jwks, s->config.keys.jwks_url, s->config.keys.jwks_ca_file);
+    s->access.jwks = jwks_fetch_create(s->loop, &hooks, s);
+    jwks_fetch_set(s->access.jwks, s->config.keys.jwks_url, s->config.keys.jwks_ca_file);
 }
 
 static int start_http(struct server *s)
@@ -219,14 +220,14 @@ static void on_stop(void *arg)
     struct server *s = arg;
     gate_destroy(s->gate);
     loop_timer_destroy(s->tick);
-    jwks_fetch_destroy(s->jwks);
+    jwks_fetch_destroy(s->access.jwks);
     proxy_reader_destroy(s->proxy_reader);
     node_stop(s);
     questions_destroy(s->questions);
     walker_destroy(s->walker);
     http_destroy(s->http);
     view_finish(&s->view);
-    token_keys_destroy(s->keys);
+    token_keys_destroy(s->access.keys);
 }
 
 int main(int argc, char **argv)

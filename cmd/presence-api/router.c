@@ -10,9 +10,8 @@
 #include <string.h>
 
 static const struct route_row routes[] = {
-#define ROUTE_ROW(id, path, method, reach, handler) {path, ROUTE_##id, method, reach, handler},
-#include "routes.def"
-};
+#define ROUTE_ROW(id, label, path, method, reach, handler, ...) {path, ROUTE_##id, method, reach, handler},
+    ROUTE_TABLE(ROUTE_ROW)};
 
 static bool path_matches(const struct route_row *route, struct span path)
 {

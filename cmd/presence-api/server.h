@@ -21,6 +21,14 @@
 #include "store/redis_trial.h"
 #include "view.h"
 
+/* How tokens are checked. */
+struct access {
+    struct token_keys *keys; /* NULL: none are configured, and none are needed */
+    bool open;               /* others than this machine ask without a token (PRESENCE_API_AUTH=none) */
+    struct jwks_fetch *jwks;
+    int64_t groups_logged_ms; /* when a token's groups were complained of last */
+};
+
 struct server {
     struct config config;
     char node[DAEMON_NODE_ID_SIZE];
@@ -29,11 +37,7 @@ struct server {
     struct proxy_reader *proxy_reader;
     struct loop_timer *tick;
     struct http *http;
-
-    struct token_keys *keys; /* NULL: none are configured, and none are needed */
-    bool open;               /* others than this machine ask without a token (PRESENCE_API_AUTH=none) */
-    struct jwks_fetch *jwks;
-    int64_t groups_logged_ms; /* when a token's groups were complained of last */
+    struct access access;
 
     struct questions *questions; /* NULL while presence is switched off, as are the walker, */
     struct walker *walker;
@@ -72,8 +76,8 @@ void access_warn_open(struct server *s);
 void cors_add(struct call *c, struct span methods);
 
 /* Handlers of the routes. */
-#define ROUTE_ROW(id, path, method, reach, handler) void handler(struct call *c);
-#include "routes.def"
+#define ROUTE_HANDLER(id, label, path, method, reach, handler, ...) void handler(struct call *c);
+ROUTE_TABLE(ROUTE_HANDLER)
 
 /* health.c: the gate's paths, while the server drains. */
 int health_serve(void *arg, struct span path, bool near, struct bytes *body, const char **content_type);

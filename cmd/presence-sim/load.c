@@ -544,8 +544,8 @@ static void start(struct load *l)
 {
     l->measurements = l->sim.options->repeat;
     accounts_start(&l->accounts);
-    l->sim.interrupted = on_interrupted;
-    l->sim.arg = l;
+    l->sim.hooks.interrupted = on_interrupted;
+    l->sim.hooks.arg = l;
     make(l);
     wheel_timer_init(&l->step, on_step);
     enter(l, LOAD_PHONES);

@@ -182,8 +182,8 @@ static void start(struct mobile *m)
 {
     const struct options *o = m->sim.options;
     const struct dashboard_config config = {.encoding = (enum sim_encoding)o->encoding, .batch = o->batch};
-    m->sim.interrupted = on_interrupted;
-    m->sim.arg = m;
+    m->sim.hooks.interrupted = on_interrupted;
+    m->sim.hooks.arg = m;
     wheel_timer_init(&m->begin, on_begin);
     wheel_timer_init(&m->over, on_over);
     wheel_timer_init(&m->look, on_look);

@@ -28,8 +28,8 @@ static void record_step(struct scenario *s, const struct script_line *line)
     recorder_text(r, "text", span_of(line->text));
     recorder_end(r);
     if (s->options.verbose)
-        fprintf(stderr, "%8.3f %4d  %s\n", (double)(sim_now(&s->sim) - s->began_ms) / 1000, line->number,
-                line->text);
+        fprintf(stderr, "%8.3f %4d  %s\n", (double)(sim_now(&s->sim) - s->totals.began_ms) / 1000,
+                line->number, line->text);
 }
 
 static enum outcome run_line(struct scenario *s)
@@ -40,7 +40,7 @@ static enum outcome run_line(struct scenario *s)
         return OUTCOME_WRONG;
     shellwords_finish(&s->words);
     s->words = words;
-    s->steps++;
+    s->totals.steps++;
     record_step(s, line);
     /* A sentence about an earlier line must not explain this one. */
     s->why[0] = '\0';
@@ -111,16 +111,16 @@ static void on_look_soon(void *arg)
 
 static void on_look(struct wheel_timer *timer, int64_t now_ms)
 {
-    struct scenario *s = list_entry(timer, struct scenario, look);
+    struct scenario *s = list_entry(timer, struct scenario, timers.look);
     advance(s);
-    sim_start(&s->sim, &s->look, LOOK_MS);
+    sim_start(&s->sim, &s->timers.look, LOOK_MS);
 }
 
 /* Inside of hooks no statement runs: a phone must not be acted upon in the middle of its own callback. */
 static void on_news(void *arg)
 {
     struct scenario *s = arg;
-    loop_task_want(s->look_soon);
+    loop_task_want(s->timers.look_soon);
     if (!s->sim.ended && sim_fault_count(&s->sim)) {
         scenario_say(s, OUTCOME_FAILED, "a dashboard was told what is not so; see the fault above");
         scenario_end(s, OUTCOME_FAILED);
@@ -129,16 +129,16 @@ static void on_news(void *arg)
 
 static void on_sweep(struct wheel_timer *timer, int64_t now_ms)
 {
-    struct scenario *s = list_entry(timer, struct scenario, sweep);
-    for (size_t i = 0; i < s->dashboard_count; i++)
-        if (dashboard_ready(s->dashboards[i]))
-            view_checker_sweep(&s->dashboards[i]->view_checker, sim_server_time(&s->sim));
-    sim_start(&s->sim, &s->sweep, SWEEP_MS);
+    struct scenario *s = list_entry(timer, struct scenario, timers.sweep);
+    for (size_t i = 0; i < s->actors.dashboard_count; i++)
+        if (dashboard_ready(s->actors.dashboards[i]))
+            view_checker_sweep(&s->actors.dashboards[i]->view_checker, sim_server_time(&s->sim));
+    sim_start(&s->sim, &s->timers.sweep, SWEEP_MS);
 }
 
 static void on_limit(struct wheel_timer *timer, int64_t now_ms)
 {
-    struct scenario *s = list_entry(timer, struct scenario, limit);
+    struct scenario *s = list_entry(timer, struct scenario, timers.limit);
     size_t len = strlen(s->why);
     snprintf(s->why + len, sizeof(s->why) - len, "%sit took longer than --timeout allows", len ? "; " : "");
     scenario_complain(s);
@@ -155,10 +155,10 @@ static void on_interrupted(void *arg)
 static void on_child(void *arg, int signum)
 {
     struct scenario *s = arg;
-    if (s->command)
-        process_reap(s->command);
-    for (size_t i = 0; i < s->process_count; i++) {
-        struct process *p = s->processes[i];
+    if (s->env.command)
+        process_reap(s->env.command);
+    for (size_t i = 0; i < s->env.process_count; i++) {
+        struct process *p = s->env.processes[i];
         if (!process_reap(p) || p->told_to_end)
             continue;
         /* One that is being started has its own words. */
@@ -167,7 +167,7 @@ static void on_child(void *arg, int signum)
         scenario_say(s, OUTCOME_FAILED, "%s ended by itself, with %d", p->name, p->status);
         scenario_end(s, OUTCOME_FAILED);
     }
-    loop_task_want(s->look_soon);
+    loop_task_want(s->timers.look_soon);
 }
 
 static int check_line(struct scenario *s, const struct script_line *line, char *error, size_t size)
@@ -226,27 +226,27 @@ static int prepare(struct scenario *s)
     }
     if (check_script(s))
         return EXIT_CONFIG;
-    s->bin = scratch_own_directory();
-    s->scratch = scratch_create();
-    if (!s->bin || !s->scratch)
+    s->env.bin = scratch_own_directory();
+    s->env.scratch = scratch_create();
+    if (!s->env.bin || !s->env.scratch)
         return EXIT_INTERNAL;
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)s->sim.seed);
-    scenario_variable_set(s, "BIN", s->bin, false);
-    scenario_variable_set(s, "TMP", s->scratch, false);
+    scenario_variable_set(s, "BIN", s->env.bin, false);
+    scenario_variable_set(s, "TMP", s->env.scratch, false);
     scenario_variable_set(s, "SEED", seed, false);
     return 0;
 }
 
 static void set_up(struct scenario *s)
 {
-    s->sim.interrupted = on_interrupted;
-    s->sim.news = on_news;
-    s->sim.arg = s;
-    s->look_soon = loop_task_create(s->sim.loop, on_look_soon, s);
+    s->sim.hooks.interrupted = on_interrupted;
+    s->sim.hooks.news = on_news;
+    s->sim.hooks.arg = s;
+    s->timers.look_soon = loop_task_create(s->sim.loop, on_look_soon, s);
     loop_on_signal(s->sim.loop, SIGCHLD, on_child, s);
-    wheel_timer_init(&s->look, on_look);
-    wheel_timer_init(&s->sweep, on_sweep);
-    wheel_timer_init(&s->limit, on_limit);
+    wheel_timer_init(&s->timers.look, on_look);
+    wheel_timer_init(&s->timers.sweep, on_sweep);
+    wheel_timer_init(&s->timers.limit, on_limit);
 }
 
 static int create(const struct options *options, const char *file, struct scenario **ret)
@@ -259,10 +259,10 @@ static int create(const struct options *options, const char *file, struct scenar
     s->options.skew_ms *= options->patience;
     s->options.time_limit_ms *= options->patience;
     if (!s->options.secret)
-        s->options.secret = s->made_secret = scratch_secret();
+        s->options.secret = s->env.made_secret = scratch_secret();
     int code = sim_init(&s->sim, &s->options, "run");
     if (code) {
-        free(s->made_secret);
+        free(s->env.made_secret);
         free(s);
         return code;
     }
@@ -279,28 +279,28 @@ static void start(struct scenario *s)
 {
     if (s->sim.ended)
         return;
-    s->began_ms = sim_now(&s->sim);
-    sim_start(&s->sim, &s->look, 0);
-    sim_start(&s->sim, &s->sweep, SWEEP_MS);
-    sim_start(&s->sim, &s->limit, s->options.time_limit_ms);
+    s->totals.began_ms = sim_now(&s->sim);
+    sim_start(&s->sim, &s->timers.look, 0);
+    sim_start(&s->sim, &s->timers.sweep, SWEEP_MS);
+    sim_start(&s->sim, &s->timers.limit, s->options.time_limit_ms);
     sim_run(&s->sim);
 }
 
 static void finish_actors(struct scenario *s)
 {
-    for (size_t i = 0; i < s->phone_count; i++)
-        phone_destroy(s->phones[i]);
-    for (size_t i = 0; i < s->dashboard_count; i++)
-        dashboard_destroy(s->dashboards[i]);
-    free(s->phones);
-    free(s->dashboards);
+    for (size_t i = 0; i < s->actors.phone_count; i++)
+        phone_destroy(s->actors.phones[i]);
+    for (size_t i = 0; i < s->actors.dashboard_count; i++)
+        dashboard_destroy(s->actors.dashboards[i]);
+    free(s->actors.phones);
+    free(s->actors.dashboards);
 }
 
 /* In the other order than they were started; one that ends badly on TERM spoils a good run. */
 static void finish_processes(struct scenario *s)
 {
-    for (size_t i = s->process_count; i-- > 0;) {
-        struct process *p = s->processes[i];
+    for (size_t i = s->env.process_count; i-- > 0;) {
+        struct process *p = s->env.processes[i];
         bool ran = p->pid != 0, good = s->sim.exit_code == EXIT_YES;
         int status = process_finish(p, good ? FINISH_MS : FINISH_FAILED_MS);
         if (!ran || !good || !status)
@@ -312,25 +312,25 @@ static void finish_processes(struct scenario *s)
 
 static void free_all(struct scenario *s)
 {
-    for (size_t i = 0; i < s->process_count; i++)
-        process_destroy(s->processes[i]);
-    free(s->processes);
-    if (s->command)
-        process_destroy(s->command);
+    for (size_t i = 0; i < s->env.process_count; i++)
+        process_destroy(s->env.processes[i]);
+    free(s->env.processes);
+    if (s->env.command)
+        process_destroy(s->env.command);
     for (size_t i = 0; i < s->variable_count; i++) {
         free(s->variables[i].name);
         free(s->variables[i].value);
     }
     free(s->variables);
-    for (size_t i = 0; i < s->ban_count; i++)
-        free(s->bans[i].user);
-    free(s->bans);
-    free(s->churns);
+    for (size_t i = 0; i < s->actors.ban_count; i++)
+        free(s->actors.bans[i].user);
+    free(s->actors.bans);
+    free(s->actors.churns);
     shellwords_finish(&s->words);
     script_finish(&s->script);
-    free(s->bin);
-    free(s->scratch);
-    free(s->made_secret);
+    free(s->env.bin);
+    free(s->env.scratch);
+    free(s->env.made_secret);
     free(s);
 }
 
@@ -341,10 +341,11 @@ struct told {
 
 static struct told count_told(const struct scenario *s)
 {
-    struct told t = {.seconds = s->began_ms ? (double)(sim_now(&s->sim) - s->began_ms) / 1000 : 0};
-    for (size_t i = 0; i < s->dashboard_count; i++) {
-        t.changes += s->dashboards[i]->view_checker.changes;
-        t.snapshots += s->dashboards[i]->view_checker.snapshots;
+    struct told t = {.seconds =
+                         s->totals.began_ms ? (double)(sim_now(&s->sim) - s->totals.began_ms) / 1000 : 0};
+    for (size_t i = 0; i < s->actors.dashboard_count; i++) {
+        t.changes += s->actors.dashboards[i]->view_checker.changes;
+        t.snapshots += s->actors.dashboards[i]->view_checker.snapshots;
     }
     return t;
 }
@@ -358,10 +359,10 @@ static void print_json(const struct scenario *s, const struct told *t)
         &out,
         ",\"exit\":%d,\"seed\":%llu,\"steps\":%llu,\"expectations\":%llu,\"snapshots\":%llu,\"changes\":%llu,"
         "\"faults\":%llu,\"tolerated\":%llu,\"seconds\":%.3f,\"why\":",
-        s->sim.exit_code, (unsigned long long)s->sim.seed, (unsigned long long)s->steps,
-        (unsigned long long)s->expectations, (unsigned long long)t->snapshots, (unsigned long long)t->changes,
-        (unsigned long long)sim_fault_count(&s->sim), (unsigned long long)s->sim.counters.tolerated,
-        t->seconds);
+        s->sim.exit_code, (unsigned long long)s->sim.seed, (unsigned long long)s->totals.steps,
+        (unsigned long long)s->totals.expectations, (unsigned long long)t->snapshots,
+        (unsigned long long)t->changes, (unsigned long long)sim_fault_count(&s->sim),
+        (unsigned long long)s->sim.counters.tolerated, t->seconds);
     bytes_append_json(&out, span_of(s->sim.exit_code ? s->why : ""));
     bytes_append_text(&out, "}\n");
     fwrite(out.data, 1, out.len, stdout);
@@ -374,30 +375,30 @@ static void print_verdict(const struct scenario *s, const struct told *t)
         return;
     }
     printf("%s %s: %llu steps, %llu expectations, %llu snapshots, %llu changes told, %.1f s, seed %llu\n",
-           s->sim.exit_code ? "FAILED" : "ok", s->file, (unsigned long long)s->steps,
-           (unsigned long long)s->expectations, (unsigned long long)t->snapshots,
+           s->sim.exit_code ? "FAILED" : "ok", s->file, (unsigned long long)s->totals.steps,
+           (unsigned long long)s->totals.expectations, (unsigned long long)t->snapshots,
            (unsigned long long)t->changes, t->seconds, (unsigned long long)s->sim.seed);
 }
 
 static int finish(struct scenario *s)
 {
     const struct told told = count_told(s);
-    bool has_logs = s->process_count || s->command;
-    sim_stop(&s->sim, &s->look);
-    sim_stop(&s->sim, &s->sweep);
-    sim_stop(&s->sim, &s->limit);
-    s->sim.news = NULL;
-    for (size_t i = 0; i < s->churn_count; i++)
-        churn_stop(&s->churns[i]);
+    bool has_logs = s->env.process_count || s->env.command;
+    sim_stop(&s->sim, &s->timers.look);
+    sim_stop(&s->sim, &s->timers.sweep);
+    sim_stop(&s->sim, &s->timers.limit);
+    s->sim.hooks.news = NULL;
+    for (size_t i = 0; i < s->actors.churn_count; i++)
+        churn_stop(&s->actors.churns[i]);
     finish_actors(s);
     finish_processes(s);
-    if (s->began_ms)
+    if (s->totals.began_ms)
         print_verdict(s, &told);
-    if (s->scratch && !s->options.keep && !(s->sim.exit_code && has_logs))
-        scratch_remove(s->scratch);
-    else if (s->scratch)
-        fprintf(stderr, "%s: logs are in %s\n", s->file, s->scratch);
-    loop_task_destroy(s->look_soon);
+    if (s->env.scratch && !s->options.keep && !(s->sim.exit_code && has_logs))
+        scratch_remove(s->env.scratch);
+    else if (s->env.scratch)
+        fprintf(stderr, "%s: logs are in %s\n", s->file, s->env.scratch);
+    loop_task_destroy(s->timers.look_soon);
     int code = sim_finish(&s->sim);
     free_all(s);
     fflush(stdout);

@@ -98,25 +98,25 @@ void scenario_end(struct scenario *s, enum outcome outcome)
 
 struct phone *scenario_phone(const struct scenario *s, const char *name)
 {
-    for (size_t i = 0; i < s->phone_count; i++)
-        if (!strcmp(s->phones[i]->config.name, name))
-            return s->phones[i];
+    for (size_t i = 0; i < s->actors.phone_count; i++)
+        if (!strcmp(s->actors.phones[i]->config.name, name))
+            return s->actors.phones[i];
     return NULL;
 }
 
 struct dashboard *scenario_dashboard(const struct scenario *s, const char *name)
 {
-    for (size_t i = 0; i < s->dashboard_count; i++)
-        if (!strcmp(s->dashboards[i]->config.name, name))
-            return s->dashboards[i];
+    for (size_t i = 0; i < s->actors.dashboard_count; i++)
+        if (!strcmp(s->actors.dashboards[i]->config.name, name))
+            return s->actors.dashboards[i];
     return NULL;
 }
 
 struct process *scenario_process(const struct scenario *s, const char *name)
 {
-    for (size_t i = 0; i < s->process_count; i++)
-        if (!strcmp(s->processes[i]->name, name))
-            return s->processes[i];
+    for (size_t i = 0; i < s->env.process_count; i++)
+        if (!strcmp(s->env.processes[i]->name, name))
+            return s->env.processes[i];
     return NULL;
 }
 

@@ -40,6 +40,27 @@ struct ban {
     bool online;
 };
 
+/* Who takes part. */
+struct actors {
+    struct phone **phones;
+    size_t phone_count;
+    struct churn *churns; /* one for each of the first phones */
+    size_t churn_count;
+    struct dashboard **dashboards;
+    size_t dashboard_count;
+    struct ban *bans;
+    size_t ban_count;
+};
+
+/* What the scenario started, and what for. */
+struct environment {
+    struct process **processes;
+    size_t process_count;
+    struct process *command; /* of `run` */
+    char *bin, *scratch;
+    char *made_secret; /* NULL: SECRET_KEY was given */
+};
+
 struct scenario {
     struct sim sim;
     struct options options;
@@ -50,23 +71,16 @@ struct scenario {
     struct pending pending;
     struct variable *variables;
     size_t variable_count;
-    struct phone **phones;
-    size_t phone_count;
-    struct churn *churns; /* one for each of the first phones */
-    size_t churn_count;
-    struct dashboard **dashboards;
-    size_t dashboard_count;
-    struct process **processes;
-    size_t process_count;
-    struct ban *bans;
-    size_t ban_count;
-    char *bin, *scratch;
-    char *made_secret;       /* NULL: SECRET_KEY was given */
-    struct process *command; /* of `run` */
-    struct wheel_timer look, limit, sweep;
-    struct loop_task *look_soon; /* at the end of a turn in which something happened */
-    uint64_t steps, expectations;
-    int64_t began_ms;
+    struct actors actors;
+    struct environment env;
+    struct {
+        struct wheel_timer look, limit, sweep;
+        struct loop_task *look_soon; /* at the end of a turn in which something happened */
+    } timers;
+    struct {
+        uint64_t steps, expectations;
+        int64_t began_ms;
+    } totals;
     char why[600]; /* a sentence on what is missing or wrong */
 };
 

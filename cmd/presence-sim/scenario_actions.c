@@ -53,14 +53,14 @@ static const struct act *act_find(const char *name)
 static size_t act_on(struct scenario *s, const struct act *act, const char *pattern)
 {
     size_t found = 0;
-    for (size_t i = 0; act->phone && i < s->phone_count; i++)
-        if (scenario_matches(pattern, s->phones[i]->config.name)) {
-            act->phone(s->phones[i]);
+    for (size_t i = 0; act->phone && i < s->actors.phone_count; i++)
+        if (scenario_matches(pattern, s->actors.phones[i]->config.name)) {
+            act->phone(s->actors.phones[i]);
             found++;
         }
-    for (size_t i = 0; act->dashboard && i < s->dashboard_count; i++)
-        if (scenario_matches(pattern, s->dashboards[i]->config.name)) {
-            act->dashboard(s->dashboards[i]);
+    for (size_t i = 0; act->dashboard && i < s->actors.dashboard_count; i++)
+        if (scenario_matches(pattern, s->actors.dashboards[i]->config.name)) {
+            act->dashboard(s->actors.dashboards[i]);
             found++;
         }
     return found;
@@ -83,9 +83,9 @@ enum outcome statement_act(struct scenario *s, const struct shellwords *w)
 static size_t roam(struct scenario *s, const char *pattern, struct server *to)
 {
     size_t found = 0;
-    for (size_t i = 0; i < s->phone_count; i++)
-        if (scenario_matches(pattern, s->phones[i]->config.name)) {
-            phone_roam(s->phones[i], to);
+    for (size_t i = 0; i < s->actors.phone_count; i++)
+        if (scenario_matches(pattern, s->actors.phones[i]->config.name)) {
+            phone_roam(s->actors.phones[i], to);
             found++;
         }
     return found;
@@ -160,13 +160,13 @@ static int take_rule(const char *word, struct churn_rules *rules)
 /* Their timers stand in the wheel: they are made for all phones at once, and never moved while one runs. */
 static void make_churns(struct scenario *s, const struct churn_rules *rules)
 {
-    for (size_t i = 0; i < s->churn_count; i++)
-        churn_stop(&s->churns[i]);
-    free(s->churns);
-    s->churns = mem_array(s->phone_count + 1, sizeof(*s->churns));
-    s->churn_count = s->phone_count;
-    for (size_t i = 0; i < s->churn_count; i++)
-        churn_init(&s->churns[i], s->phones[i], rules, s->sim.seed * 7919 + i);
+    for (size_t i = 0; i < s->actors.churn_count; i++)
+        churn_stop(&s->actors.churns[i]);
+    free(s->actors.churns);
+    s->actors.churns = mem_array(s->actors.phone_count + 1, sizeof(*s->actors.churns));
+    s->actors.churn_count = s->actors.phone_count;
+    for (size_t i = 0; i < s->actors.churn_count; i++)
+        churn_init(&s->actors.churns[i], s->actors.phones[i], rules, s->sim.seed * 7919 + i);
 }
 
 enum outcome statement_churn(struct scenario *s, const struct shellwords *w)
@@ -181,9 +181,9 @@ enum outcome statement_churn(struct scenario *s, const struct shellwords *w)
     if (!rules.away_ms)
         rules.away_ms = (rules.stay_ms + 1) / 2;
     make_churns(s, &rules);
-    for (size_t i = 0; i < s->churn_count; i++)
-        if (scenario_matches(w->items[1], s->phones[i]->config.name)) {
-            churn_start(&s->churns[i]);
+    for (size_t i = 0; i < s->actors.churn_count; i++)
+        if (scenario_matches(w->items[1], s->actors.phones[i]->config.name)) {
+            churn_start(&s->actors.churns[i]);
             found++;
         }
     return found ? OUTCOME_DONE : nobody(s, w->items[1]);
@@ -191,9 +191,9 @@ enum outcome statement_churn(struct scenario *s, const struct shellwords *w)
 
 enum outcome statement_still(struct scenario *s, const struct shellwords *w)
 {
-    for (size_t i = 0; i < s->churn_count; i++)
+    for (size_t i = 0; i < s->actors.churn_count; i++)
         for (size_t k = 1; k < w->count; k++)
-            if (scenario_matches(w->items[k], s->phones[i]->config.name))
-                churn_stop(&s->churns[i]);
+            if (scenario_matches(w->items[k], s->actors.phones[i]->config.name))
+                churn_stop(&s->actors.churns[i]);
     return OUTCOME_DONE;
 }

@@ -141,11 +141,12 @@ static void add_phone(struct scenario *s, const struct actor_options *call, cons
                                         .beat_ms = call->beat_ms,
                                         .reconnect = call->reconnect,
                                         .encoding = call->encoding,
-                                        .seed = seed_of(s, s->phone_count)};
-    s->phones = mem_realloc(s->phones, (s->phone_count + 1) * sizeof(struct phone *));
-    s->phones[s->phone_count] = phone_create(&s->sim, &config);
-    s->phones[s->phone_count]->server = call->count ? s->phone_count % call->server_count : 0;
-    s->phone_count++;
+                                        .seed = seed_of(s, s->actors.phone_count)};
+    s->actors.phones = mem_realloc(s->actors.phones, (s->actors.phone_count + 1) * sizeof(struct phone *));
+    s->actors.phones[s->actors.phone_count] = phone_create(&s->sim, &config);
+    s->actors.phones[s->actors.phone_count]->server =
+        call->count ? s->actors.phone_count % call->server_count : 0;
+    s->actors.phone_count++;
 }
 
 enum outcome statement_phone(struct scenario *s, const struct shellwords *w)
@@ -169,8 +170,9 @@ enum outcome statement_phone(struct scenario *s, const struct shellwords *w)
 static void on_shown(void *arg, struct dashboard *d, const struct view_entry *view_entry)
 {
     struct scenario *s = arg;
-    for (size_t i = 0; i < s->ban_count; i++)
-        if (s->bans[i].online == view_entry->online && scenario_matches(s->bans[i].user, view_entry->user)) {
+    for (size_t i = 0; i < s->actors.ban_count; i++)
+        if (s->actors.bans[i].online == view_entry->online &&
+            scenario_matches(s->actors.bans[i].user, view_entry->user)) {
             scenario_say(s, OUTCOME_FAILED, "%s shows %s %s, which must never be", d->config.name,
                          view_entry->user, view_entry->online ? "online" : "offline");
             scenario_end(s, OUTCOME_FAILED);
@@ -191,13 +193,15 @@ static void add_dashboard(struct scenario *s, const struct actor_options *call, 
                                             .encoding = call->encoding,
                                             .batch = call->batch,
                                             .resume = call->resume,
-                                            .seed = seed_of(s, 500000 + s->dashboard_count),
+                                            .seed = seed_of(s, 500000 + s->actors.dashboard_count),
                                             .shown = on_shown,
                                             .arg = s};
-    s->dashboards = mem_realloc(s->dashboards, (s->dashboard_count + 1) * sizeof(struct dashboard *));
-    s->dashboards[s->dashboard_count] = dashboard_create(&s->sim, &config);
-    s->dashboards[s->dashboard_count]->server = call->count ? s->dashboard_count % call->server_count : 0;
-    s->dashboard_count++;
+    s->actors.dashboards =
+        mem_realloc(s->actors.dashboards, (s->actors.dashboard_count + 1) * sizeof(struct dashboard *));
+    s->actors.dashboards[s->actors.dashboard_count] = dashboard_create(&s->sim, &config);
+    s->actors.dashboards[s->actors.dashboard_count]->server =
+        call->count ? s->actors.dashboard_count % call->server_count : 0;
+    s->actors.dashboard_count++;
 }
 
 enum outcome statement_dashboard(struct scenario *s, const struct shellwords *w)

@@ -12,10 +12,10 @@ static enum outcome ask_all(struct scenario *s, const struct shellwords *w, cons
                             ask_dashboard *ask)
 {
     size_t found = 0;
-    for (size_t i = 0; i < s->dashboard_count; i++) {
-        if (!scenario_matches(pattern, s->dashboards[i]->config.name))
+    for (size_t i = 0; i < s->actors.dashboard_count; i++) {
+        if (!scenario_matches(pattern, s->actors.dashboards[i]->config.name))
             continue;
-        enum outcome outcome = ask(s, s->dashboards[i], w);
+        enum outcome outcome = ask(s, s->actors.dashboards[i], w);
         if (outcome != OUTCOME_DONE)
             return outcome;
         found++;
@@ -111,14 +111,14 @@ struct standing {
 
 static bool next_standing(const struct scenario *s, const char *pattern, size_t *at, struct standing *ret)
 {
-    for (; *at < s->phone_count + s->dashboard_count; (*at)++) {
-        if (*at < s->phone_count) {
-            const struct phone *p = s->phones[*at];
+    for (; *at < s->actors.phone_count + s->actors.dashboard_count; (*at)++) {
+        if (*at < s->actors.phone_count) {
+            const struct phone *p = s->actors.phones[*at];
             *ret = (struct standing){
                 p->config.name, p->state == PHONE_OPEN, p->state == PHONE_OFF, p->has_ended, p->end,
                 p->end_code};
         } else {
-            const struct dashboard *d = s->dashboards[*at - s->phone_count];
+            const struct dashboard *d = s->actors.dashboards[*at - s->actors.phone_count];
             *ret = (struct standing){
                 d->config.name, d->state == DASHBOARD_OPEN, d->state == DASHBOARD_OFF, d->has_ended, d->end,
                 d->end_code};
@@ -230,7 +230,7 @@ enum outcome statement_expect(struct scenario *s, const struct shellwords *w)
         return scenario_say(s, OUTCOME_WRONG, "no such expectation, or a word is missing or wrong");
     if (take_bounds(w, q->count, &after_ms, &within_ms))
         return scenario_say(s, OUTCOME_WRONG, "behind the expectation: after DURATION, within DURATION");
-    s->expectations++;
+    s->totals.expectations++;
     scenario_wait(s, q->check, after_ms, within_ms, OUTCOME_FAILED);
     s->pending.when_early = OUTCOME_FAILED;
     return OUTCOME_WAIT;

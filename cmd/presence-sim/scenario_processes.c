@@ -27,7 +27,7 @@ static enum outcome no_process(struct scenario *s, const char *name)
 
 static void log_path(const struct scenario *s, const char *name, struct bytes *out)
 {
-    bytes_printf(out, "%s/%s.log", s->scratch, name);
+    bytes_printf(out, "%s/%s.log", s->env.scratch, name);
 }
 
 enum outcome statement_process(struct scenario *s, const struct shellwords *w)
@@ -42,8 +42,8 @@ enum outcome statement_process(struct scenario *s, const struct shellwords *w)
         process_create(w->items[1], w->items + 2, w->count - 2, bytes_text(&log), error, sizeof(error));
     if (!p)
         return scenario_say(s, OUTCOME_WRONG, "%s", error);
-    s->processes = mem_realloc(s->processes, (s->process_count + 1) * sizeof(struct process *));
-    s->processes[s->process_count++] = p;
+    s->env.processes = mem_realloc(s->env.processes, (s->env.process_count + 1) * sizeof(struct process *));
+    s->env.processes[s->env.process_count++] = p;
     return OUTCOME_DONE;
 }
 
@@ -148,12 +148,12 @@ static enum outcome check_ran(struct scenario *s, const struct shellwords *w)
     struct run_options options;
     bytes_auto output = BYTES_INIT;
     run_options(w, &options);
-    if (s->command->pid)
+    if (s->env.command->pid)
         return scenario_say(s, OUTCOME_WAIT, "the command still runs");
-    process_log_tail(s->command, &output);
-    if ((uint64_t)s->command->status != options.exit)
+    process_log_tail(s->env.command, &output);
+    if ((uint64_t)s->env.command->status != options.exit)
         return scenario_say(s, OUTCOME_FAILED, "the command ended with %d, not %d: %.300s",
-                            s->command->status, (int)options.exit, bytes_text(&output));
+                            s->env.command->status, (int)options.exit, bytes_text(&output));
     if (options.contains && !strstr(bytes_text(&output), options.contains))
         return scenario_say(s, OUTCOME_FAILED, "the command did not write \"%.100s\": %.300s",
                             options.contains, bytes_text(&output));
@@ -168,15 +168,16 @@ enum outcome statement_run(struct scenario *s, const struct shellwords *w)
     char error[512], name[32];
     if (!at)
         return scenario_say(s, OUTCOME_WRONG, "exit=0-255, contains=TEXT, within=DURATION");
-    if (s->command)
-        process_destroy(s->command);
+    if (s->env.command)
+        process_destroy(s->env.command);
     snprintf(name, sizeof(name), "run-%d", s->script.lines[s->at].number);
     log_path(s, name, &log);
     unlink(bytes_text(&log));
-    s->command = process_create(name, w->items + at, w->count - at, bytes_text(&log), error, sizeof(error));
-    if (!s->command)
+    s->env.command =
+        process_create(name, w->items + at, w->count - at, bytes_text(&log), error, sizeof(error));
+    if (!s->env.command)
         return scenario_say(s, OUTCOME_WRONG, "%s", error);
-    if (process_start(s->command, error, sizeof(error)))
+    if (process_start(s->env.command, error, sizeof(error)))
         return scenario_say(s, OUTCOME_UNREACHABLE, "%s", error);
     return scenario_wait(s, check_ran, 0, options.within_ms, OUTCOME_FAILED);
 }

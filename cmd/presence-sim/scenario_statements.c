@@ -59,8 +59,8 @@ static enum outcome statement_never(struct scenario *s, const struct shellwords 
     if (take_state(w->items[2], &ban.online))
         return scenario_say(s, OUTCOME_WRONG, "online or offline, not %.100s", w->items[2]);
     ban.user = mem_strdup(w->items[1]);
-    s->bans = mem_realloc(s->bans, (s->ban_count + 1) * sizeof(*s->bans));
-    s->bans[s->ban_count++] = ban;
+    s->actors.bans = mem_realloc(s->actors.bans, (s->actors.ban_count + 1) * sizeof(*s->actors.bans));
+    s->actors.bans[s->actors.ban_count++] = ban;
     return OUTCOME_DONE;
 }
 
@@ -70,14 +70,14 @@ static enum outcome statement_allow(struct scenario *s, const struct shellwords 
     bool online;
     if (take_state(w->items[2], &online))
         return scenario_say(s, OUTCOME_WRONG, "online or offline, not %.100s", w->items[2]);
-    for (size_t i = 0; i < s->ban_count; i++)
-        if (s->bans[i].online == online && !strcmp(s->bans[i].user, w->items[1]))
-            free(s->bans[i].user);
+    for (size_t i = 0; i < s->actors.ban_count; i++)
+        if (s->actors.bans[i].online == online && !strcmp(s->actors.bans[i].user, w->items[1]))
+            free(s->actors.bans[i].user);
         else
-            s->bans[kept++] = s->bans[i];
-    if (kept == s->ban_count)
+            s->actors.bans[kept++] = s->actors.bans[i];
+    if (kept == s->actors.ban_count)
         return scenario_say(s, OUTCOME_WRONG, "it was not forbidden");
-    s->ban_count = kept;
+    s->actors.ban_count = kept;
     return OUTCOME_DONE;
 }
 
@@ -96,8 +96,8 @@ static enum outcome statement_tolerate(struct scenario *s, const struct shellwor
 static void set_late(struct scenario *s, int64_t ms)
 {
     s->options.late_ms = ms;
-    for (size_t i = 0; i < s->dashboard_count; i++)
-        s->dashboards[i]->view_checker.late_ms = ms;
+    for (size_t i = 0; i < s->actors.dashboard_count; i++)
+        s->actors.dashboards[i]->view_checker.late_ms = ms;
 }
 
 static enum outcome statement_rule(struct scenario *s, const struct shellwords *w)

@@ -192,17 +192,17 @@ uint64_t sim_fault_count(const struct sim *sim)
 
 void sim_news(struct sim *sim)
 {
-    if (sim->news)
-        sim->news(sim->arg);
+    if (sim->hooks.news)
+        sim->hooks.news(sim->hooks.arg);
 }
 
 static void on_signal(void *arg, int signum)
 {
     struct sim *sim = arg;
-    if (++sim->signals > 1 || !sim->interrupted)
+    if (++sim->signals > 1 || !sim->hooks.interrupted)
         sim_end(sim, EXIT_NO);
     else
-        sim->interrupted(sim->arg);
+        sim->hooks.interrupted(sim->hooks.arg);
 }
 
 /* Thousands of connections want more descriptors than the soft limit usually grants. */

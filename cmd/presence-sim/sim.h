@@ -31,6 +31,14 @@ struct counters {
     uint64_t faults[FAULTS], tolerated;
 };
 
+/* The command's own. */
+struct sim_hooks {
+    void (*interrupted)(
+        void *arg); /* a signal came; the second ends the loop by itself. NULL: the first does, too */
+    void (*news)(void *arg); /* something was told or happened; NULL: nobody asks */
+    void *arg;
+};
+
 struct sim {
     const struct options *options;
     struct loop *loop;
@@ -53,11 +61,7 @@ struct sim {
     int exit_code;
     int signals; /* how many SIGINT or SIGTERM have come */
     bool ended;
-    /* The command's own: a signal came (the second ends the loop by itself); something was told or happened.
-     */
-    void (*interrupted)(void *arg);
-    void (*news)(void *arg);
-    void *arg;
+    struct sim_hooks hooks;
 };
 
 /* 0, or an exit code after a line on stderr. */

@@ -205,8 +205,8 @@ static void start(struct web *w)
                                             .told = on_told,
                                             .changed = on_changed,
                                             .arg = w};
-    w->sim.interrupted = on_interrupted;
-    w->sim.arg = w;
+    w->sim.hooks.interrupted = on_interrupted;
+    w->sim.hooks.arg = w;
     wheel_timer_init(&w->begin, on_begin);
     wheel_timer_init(&w->over, on_over);
     sim_start(&w->sim, &w->begin, o->connect_timeout_ms);

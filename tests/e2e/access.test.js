@@ -9,11 +9,15 @@ const path = require('node:path');
 const jwt = require('jsonwebtoken');
 const { scenario, SECRET, until } = require('./lib/stack');
 const { STATUS, ask, call, put, raw } = require('./lib/api');
-const { BIN, run } = require('./lib/process');
+const { BIN, ROOT, run } = require('./lib/process');
 const { v1 } = require('./lib/proxy_header');
 const { startNginx } = require('./lib/nginx');
 
-const LISTS = ['/api/presence/online', '/api/presence/count', '/api/presence/users/alice', '/api/presence/groups/red'];
+// The routes that tell of users whose ids the asker does not know, as the sources have them.
+const IDS = { '/api/presence/users/': 'alice', '/api/presence/groups/': 'red' };
+const LISTS = [...fs.readFileSync(path.join(ROOT, 'cmd/presence-api/counters.h'), 'utf8').matchAll(/^ +X\(\w+, "\w+", "([^"]+)", HTTP_GET, REACH_ALL,/gm)]
+  .map(([, target]) => target + (target.endsWith('/') ? IDS[target] : ''));
+assert.ok(LISTS.length >= 4, 'the table of routes was read');
 const bearer = (token) => ({ Authorization: `Bearer ${token}` });
 
 // How every path of LISTS answers, as one status, or a list of them when they differ.

@@ -726,6 +726,7 @@ scenario('at the limit of connections the longest waiting gives way', { servers:
   let closed = 0;
   for (const socket of idle) socket.on('close', () => closed++).resume();
   await until(() => closed >= 20, 'twenty gave way');
+  assert.ok(await metric(api, 'presence_api_displaced_total') >= 20, 'they are counted');
   for (let i = 0; i < 30; i++) assert.equal((await call(api, '/healthz')).status, 200);
   for (const socket of idle) socket.destroy();
   const busy = new Set();

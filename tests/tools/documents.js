@@ -147,7 +147,7 @@ function apiParameters(reader) {
 
 function routes(reader) {
   const reach = { REACH_KNOWN: 'known', REACH_ALL: 'all', REACH_NOBODY: '' };
-  const code = all(reader('cmd/presence-api/routes.def'), /^ROUTE_ROW\(\w+, "(\/[^"]*)", HTTP_([A-Z]+), (REACH_\w+),/gm)
+  const code = all(reader('cmd/presence-api/counters.h'), /^ +X\(\w+, "\w+", "(\/[^"]*)", HTTP_([A-Z]+), (REACH_\w+),/gm)
     .map(([route, method, who]) => `${method} ${route} ${reach[who] ?? who}`);
   const plain = literals(body(reader('lib/http/gate_request.c'), 'is_plain_path')).map((route) => `GET ${route} `);
   const document = table(reader(HTTP), '# Description').map(([request, who]) => `${ticked(request)[0].replace(/\{\w+\}$/, '')} ${who}`);

@@ -108,12 +108,17 @@ function metricRows(program) {
 
 function listed(program, list) {
   const headers = ['lib/http', `cmd/${program}`].flatMap((d) => files(d, '.h')).map(read).join('\n');
-  return all(one(`the list ${list}`, headers, new RegExp(`#define ${list}\\(X, \\.\\.\\.\\)((?:.*\\\\\\n)*.*)`)), /X\(\w+, "(\w+)"/g);
+  const rows = one(`the list ${list}`, headers, new RegExp(`#define ${list}\\(X, \\.\\.\\.\\)((?:.*\\\\\\n)*.*)`));
+  const of = all(rows, /\b([A-Z]\w+)\(\w+, X, __VA_ARGS__\)/g); // a list may be made of another's rows
+  return [...of.flatMap((other) => listed(program, other)), ...all(rows, /X\(\w+, "(\w+)"/g)];
 }
 
 function metrics(program) {
   const rows = metricRows(program);
   if (rows.length !== all(read(`cmd/${program}/metrics.def`), /^(METRICS?\()/gm).length) complain(`cmd/${program}/metrics.def: a row is not understood by tests/tools/documents_pages.js`);
+  const sources = ['lib/http', `cmd/${program}`].flatMap((d) => files(d, '.c')).map(read).join('\n');
+  for (const [, field] of read(`cmd/${program}/metrics.def`).matchAll(/^METRICS?\((\w+)/gm))
+    if (!new RegExp(`\\bcounters(\\.|->)${field}\\b|_counters(\\.|->)${field}\\b`).test(sources)) complain(`cmd/${program}/metrics.def: nothing counts ${field}`);
   const text = part(pages[program], '# Metrics');
   same('metric', pages[program], [...rows.map((row) => row.name), ...all(read(`cmd/${program}/counters.c`), /"# TYPE (\w+)/g)],
     all(text, /^- \*\*`(\w+)`\*\*/gm));

@@ -78,13 +78,17 @@ function circles(edges) {
 function structs() {
   const found = [];
   const sources = files.filter((n) => n.endsWith('.c')).map((n) => bare(text.get(n)));
+  const headers = files.filter((n) => n.endsWith('.h')).map((n) => bare(text.get(n))).join('\n');
+  const all = (where, pattern) => [...where.matchAll(pattern)].map((found) => found[1]);
   for (const f of files.filter((n) => n.endsWith('.h'))) {
     for (const m of bare(text.get(f)).matchAll(/^struct (\w+) \{\n([^]*?)^\}/gm)) {
       if (/config|counters|settings|options/.test(m[1])) continue;
       const flat = m[2].replace(/\{[^{}]*\}/g, '').replace(/\(\*(\w+)\)\s*\([^()]*\)/g, '$1').replace(/\([^()]*\)/g, '');
       const names = flat.split(';').slice(0, -1).flatMap((field) => field.split(',')).map((field) => /(\w+)\s*(\[[^\]]*\]\s*)*(:\s*\d+)?\s*$/.exec(field)?.[1]);
-      const users = sources.filter((source) => new RegExp(`struct ${m[1]}\\b`).test(source));
-      const shared = names.filter((name) => users.filter((source) => new RegExp(`(->|\\.)${name}\\b`).test(source)).length > 1);
+      const declared = (where) => all(where, new RegExp(`struct ${m[1]} \\**(\\w+)`, 'g'));
+      const members = declared(headers).filter((name) => name.length > 1);
+      const touches = (source, name) => new RegExp(`\\b(${[...declared(source), ...members, '-'].join('|')})(->|\\.)${name}\\b`).test(source);
+      const shared = names.filter((name) => sources.filter((source) => touches(source, name)).length > 1);
       found.push({ fields: names.length, shared: shared.length, name: `${f} struct ${m[1]}` });
     }
   }

@@ -51,6 +51,14 @@ const planted = [
   ['the access control list', 'examples/redis.conf', '+xadd ', '', `${KEYS}: the access control list is not that of examples/redis.conf`],
   ['a function that is named', 'lib/ARCHITECTURE.md', '`handle_change`', '`handle_changes`', 'lib/ARCHITECTURE.md: handle_changes is not in the code'],
   ['a file that is named', 'lib/ARCHITECTURE.md', 'lib/store/roster_sync.c', 'lib/store/leader.c', 'lib/ARCHITECTURE.md: there is no file lib/store/leader.c'],
+  ['a folder that is named', 'lib/ARCHITECTURE.md', '`cmd/*`', '`cmd/programs`', 'lib/ARCHITECTURE.md: there is no file or folder cmd/programs'],
+  ['a pattern of files that is named', 'lib/ARCHITECTURE.md', '(`websocket*`)', '(`socket*`)', 'lib/ARCHITECTURE.md: there is no file or folder socket*'],
+  ['a layer', 'Makefile', 'LAYERS := base', 'LAYERS := base core', 'lib/ARCHITECTURE.md: the layer lib/core is not described'],
+  ['a described layer', 'lib/ARCHITECTURE.md', '| `lib/http` |', '| http |', 'lib/ARCHITECTURE.md: the layer lib/http is not described'],
+  ['the order of the layers', 'Makefile', 'LAYERS := base presence', 'LAYERS := presence base', 'lib/ARCHITECTURE.md: the layers are not in the order of the Makefile'],
+  ['a file that includes a library', 'lib/http/jwks_fetch.c', '#include "', '#include <curl/curl.h>\n#include "',
+    'lib/ARCHITECTURE.md: libcurl is not said to be in lib/http/jwks_fetch.c'],
+  ['a file that is said to include a library', 'lib/ARCHITECTURE.md', 'OpenSSL in `lib/auth`', 'OpenSSL in `lib/wire`', 'lib/ARCHITECTURE.md: OpenSSL is not in lib/wire'],
   ['the metric of an alert', 'examples/OPERATIONS.md', 'presence_sweeps_total', 'presence_looks_total', 'examples/OPERATIONS.md: there is no metric presence_looks_total'],
   ['a page that is named', KEYS, 'presence-ctl(1)', 'presence-cli(1)', `${KEYS}: there is no page presence-cli(1)`],
   ['the title of a page', SCENARIOS, 'title: presence-scenarios', 'title: scenarios', `${SCENARIOS}: does not begin with the title and section of presence-scenarios(5)`],
@@ -60,7 +68,7 @@ let copy;
 
 before(() => {
   copy = fs.mkdtempSync(path.join(os.tmpdir(), 'presence-documents-'));
-  for (const part of ['lib', 'cmd', 'examples/OPERATIONS.md', 'examples/redis.conf']) fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
+  for (const part of ['Makefile', 'lib', 'cmd', 'examples/OPERATIONS.md', 'examples/redis.conf']) fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
 });
 
 after(() => fs.rmSync(copy, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The manual pages and the other documents named below say what the code has, and nothing else: exit 1, and a line for each setting,
-// metric, command, exit code, word of scenarios, key, channel or script that stands on one side only. Files and functions that
-// lib/ARCHITECTURE.md names must be there.
+// metric, command, exit code, word of scenarios, key, channel or script that stands on one side only. Files, folders and functions that
+// lib/ARCHITECTURE.md names must be there; it names each layer, and the files that include a foreign library.
 // node tests/tools/documents_pages.js [DIRECTORY OF THE SOURCE]
 'use strict';
 const fs = require('fs');
@@ -213,16 +213,45 @@ function tree(directory) {
     .flatMap((e) => (e.isDirectory() ? tree(`${directory}/${e.name}`) : [`${directory}/${e.name}`]));
 }
 
+// Whether a file is what a name means: the file itself, a folder that it lies in, or a pattern of either.
+function means(name, file) {
+  const pattern = name.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*');
+  return new RegExp(`^(?:.*/)?${pattern}(?:/.*)?$`).test(file);
+}
+
 // The files and functions that the ways through the source name.
 function architecture() {
   const document = 'lib/ARCHITECTURE.md';
-  const names = all(read(document), /`([^`\s*<]+)`/g).filter((name) => !name.startsWith('tests/'));
+  const names = all(read(document), /`([^`\s<]+)`/g).filter((name) => !name.startsWith('tests/'));
   const there = ['lib', 'cmd'].flatMap(tree);
   const code = there.filter((f) => /\.(c|h|lua)$/.test(f)).map(read).join('\n');
   for (const name of new Set(names)) {
-    const file = /\.(c|h|lua)$/.test(name);
-    if (file && !there.some((f) => f === name || f.endsWith(`/${name}`))) complain(`${document}: there is no file ${name}`);
+    const what = /\.(c|h|lua)$/.test(name) ? 'file' : /^(?:lib|cmd)\/|^[a-z_]+\*$/.test(name) ? 'file or folder' : '';
+    if (what && !there.some((f) => means(name, f))) complain(`${document}: there is no ${what} ${name}`);
     if (/^[a-z]+(_[a-z0-9]+)+$/.test(name) && !new RegExp(`\\b${name}\\b`).test(code)) complain(`${document}: ${name} is not in the code`);
+  }
+  foreignLibraries(document, there.filter((f) => /\.[ch]$/.test(f)));
+}
+
+// The rows of the table of folders are the layers of the Makefile, in its order.
+function layers() {
+  const document = 'lib/ARCHITECTURE.md';
+  const code = one('the list of layers', read('Makefile'), /^LAYERS := (.*)$/m).split(' ').map((layer) => `lib/${layer}`);
+  const described = column(part(document, '# Layers and folders'), 'folder, lowest first', 1).filter((name) => name.startsWith('lib/'));
+  same('layer', document, code, described);
+  if (code.length === described.length && code.join() !== described.join()) complain(`${document}: the layers are not in the order of the Makefile`);
+}
+
+// A clause of the paragraph names the files that include a library, and no others.
+function foreignLibraries(document, code) {
+  const headers = { libuv: 'uv.h', libwebsockets: 'libwebsockets.h', libcurl: 'curl/', hiredis: 'hiredis/', 'msgpack-c': 'msgpack.h', jansson: 'jansson.h',
+    libjwt: 'jwt.h', OpenSSL: 'openssl/', libmicrohttpd: 'microhttpd.h' };
+  const clauses = one('the paragraph on foreign libraries', read(document).replace(/\n(?!\n)/g, ' '), /Foreign libraries: (.*)/).split('; ');
+  for (const [library, header] of Object.entries(headers)) {
+    const named = all(clauses.filter((clause) => clause.startsWith(`${library} in `)).join(), /`([^`]+)`/g);
+    const users = code.filter((f) => read(f).includes(`\n#include <${header}`));
+    for (const file of users) if (!named.some((name) => means(name, file))) complain(`${document}: ${library} is not said to be in ${file}`);
+    for (const name of named) if (!users.some((f) => means(name, f))) complain(`${document}: ${library} is not in ${name}`);
   }
 }
 
@@ -235,5 +264,6 @@ scenarios();
 store();
 permissions();
 architecture();
+layers();
 references();
 process.exit(bad);

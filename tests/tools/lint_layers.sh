@@ -18,6 +18,7 @@ declare -A below=(
 # header prefix -> the only files that may include it
 declare -A homes=(
     [uv.h]='lib/net/* lib/redis/redis_* lib/http/* lib/fanout/websocket* cmd/presence-sim/ws_client.c'
+    [curl]='lib/http/http_get.c lib/http/https_get.c'
     [libwebsockets.h]='lib/fanout/websocket*'
     [hiredis]='lib/redis/*'
     [msgpack]='lib/wire/encoder.h'

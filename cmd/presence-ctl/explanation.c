@@ -93,6 +93,9 @@ static const struct cause causes[] = {
     {"revoked", false, true, "'s token was revoked (presence-ctl kick --revoke)."},
     {"external", false, false,
      "Another writer deleted the user's presence key, and no session of ours lived."},
+    {"recovered", false, true,
+     "'s session had ended already, but Redis listed it again after a loss of its memory; its server ended "
+     "it."},
     {"forced", false, false, "Somebody forced it (presence-ctl offline)."},
 };
 

@@ -42,12 +42,23 @@ async function receives(client, codec, info, from = 0) {
   else if (examples(PROTOCOL).some((block) => block.info === `hex ${info}`)) assert.equal(normalMsgpack(frame), normalMsgpack(hex(`hex ${info}`)), info);
 }
 
-const TABLES = [[PROTOCOL, '# Messages'], [PROTOCOL, '## What a request says'], [PROTOCOL, '## Refusals'], [PROTOCOL, '## Resume'], [PROTOCOL, '## Reasons'],
+const TABLES = [[PROTOCOL, '# Messages'], [PROTOCOL, '## 30 HEARTBEAT'], [PROTOCOL, '## 31 PRESENCE_UPDATE'], [PROTOCOL, '## 32 PRESENCE_SNAPSHOT'],
+  [PROTOCOL, '## 33 PRESENCE_SUBSCRIBE'], [PROTOCOL, '## 34 PRESENCE_BATCH'], [PROTOCOL, '## 35 PRESENCE_HELLO'],
+  [PROTOCOL, '## What a request says'], [PROTOCOL, '## Refusals'], [PROTOCOL, '## Resume'], [PROTOCOL, '## Reasons'],
   [PROTOCOL, '# Close codes'], [HTTP, '# Description'], [HTTP, '# Lists'], [HTTP, '# Refusals'], [HTTP, '# Health']];
 
 // Something of each kind, under another name.
 const RENAMED = [
   ['lib/wire/message.h', /\bMESSAGE_HELLO = 35/, 'MESSAGE_HELLO = 36'],
+  ['lib/wire/message_write.c', /(\bencoder_str\(e, ")userId/, '$1user'],
+  ['lib/wire/message_write.c', /(\bencoder_text\(e, "stat)us", "online"/, '$1e", "online"'],
+  ['lib/wire/message_write.c', /(\bencoder_str\(&e, ")userId/, '$1user'],
+  ['lib/wire/message_write.c', /(\bencoder_array\(&e, ")updates/, '$1changes'],
+  ['lib/wire/message_write.c', /(\bencoder_u64\(&e, ")totalOnline/, '$1total'],
+  ['lib/wire/message_write.c', /(\bencoder_ms\(&e, ")storeSince/, '$1lostSince'],
+  ['lib/wire/heartbeat.c', /(\bmp_reader_is_text\(&key, SPAN\(")metadata/, '$1data'],
+  ['lib/wire/subscribe.c', /(\bjson_object_get\(value, ")epoch/, '$1era'],
+  ['lib/wire/subscribe.c', /(\bjson_object_get\(shape\.payload, ")batch/, '$1batches'],
   ['cmd/presence-ws/connections.c', /(#define CLOSE_\w+\s+)4/, '$15'],
   ['cmd/presence-ws/connections.c', /(\bCLOSE_\w+,\s*")/, '$1Other '],
   ['lib/fanout/subscriber.c', /(\[RESUME_\w+\] = ")/, '$1other_'],

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
-// Compares PROTOCOL.md and HTTP.md with the sources: message types, close codes, refusals, reasons, routes and parameters must stand in
-// both. Prints what differs; exit 1 when something does.
+// Compares PROTOCOL.md and HTTP.md with the sources: message types and their keys, close codes, refusals, reasons, routes and parameters
+// must stand in both. Prints what differs; exit 1 when something does.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -55,6 +55,29 @@ function messageTypes(reader) {
   const code = all(reader('lib/wire/message.h'), /\bMESSAGE_([A-Z]+) = (\d\d),/g).map(([name, number]) => `${number} ${name}`);
   const document = table(reader(PROTOCOL), '# Messages').map(([number, name]) => `${number} ${name.replace('PRESENCE_', '')}`);
   return [code, document];
+}
+
+// "31 userId", and for a map within a message "33 since.epoch".
+function messageKeys(reader) {
+  const writer = reader('lib/wire/message_write.c'), status = body(writer, 'put_status');
+  const written = (name) => all(body(writer, name).replace(/\bput_status\(.*/g, status), /\bencoder_\w+\(&?e, "(\w+)"/g).flat();
+  const code = {
+    30: all(reader('lib/wire/heartbeat.c'), /\bmp_reader_is_text\(&key, SPAN\("(\w+)"\)/g).flat(),
+    31: written('put_change'),
+    32: [...['head', 'tail_begin', 'tail_end'].flatMap((part) => written(`message_write_snapshot_${part}`)), ...written('put_user').map((key) => `users.${key}`)],
+    33: all(reader('lib/wire/subscribe.c'), /\bjson_object_get\((shape\.payload|value), "(\w+)"\)/g).map(([map, key]) => (map === 'value' ? `since.${key}` : key)),
+    34: written('put_batch'),
+    35: written('message_write_hello'),
+  };
+  // The columns that name the keys of a map within a message.
+  const within = { '32 users': 2, '33 since': 1 }, document = [];
+  for (const [number, name] of table(reader(PROTOCOL), '# Messages'))
+    for (const row of table(reader(PROTOCOL), `## ${number} ${name}`))
+      for (const key of ticked(row[0])) {
+        const inner = within[`${number} ${key}`] ? ticked(row[within[`${number} ${key}`]].replace(/\(.*?\)/g, '')) : [];
+        document.push(`${number} ${key}`, ...inner.map((name) => `${number} ${key}.${name}`));
+      }
+  return [Object.entries(code).flatMap(([number, keys]) => keys.map((key) => `${number} ${key}`)), document];
 }
 
 function closeCodes(reader) {
@@ -196,6 +219,7 @@ function readiness(reader) {
 function compare(reader = read) {
   const c = new Comparison();
   c.same('message type', ...messageTypes(reader), PROTOCOL);
+  c.same('key of message', ...messageKeys(reader), PROTOCOL);
   c.same('close code', ...closeCodes(reader), PROTOCOL);
   c.same('refusal of a since', ...resumeReasons(reader), PROTOCOL);
   c.same('reason of a change', ...changeReasons(reader), PROTOCOL);

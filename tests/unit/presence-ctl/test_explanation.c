@@ -78,6 +78,11 @@ static void test_cause(void **state)
         {{.reason = {"disconnected", 12}, .device = {"abc", 3}},
          "abc closed its connection, and no other session lived."},
         {{.online = true, .reason = {"forced", 6}}, "Somebody forced it (presence-ctl online)."},
+        {{.online = true, .reason = {"recovered", 9}, .device = {"abc", 3}},
+         "abc's session was asserted again after Redis had lost it."},
+        {{.reason = {"recovered", 9}, .device = {"abc", 3}},
+         "abc's session had ended already, but Redis listed it again after a loss of its memory; its server "
+         "ended it."},
         {{.reason = {"forced", 6}}, "Somebody forced it (presence-ctl offline)."},
         {{.reason = {"moon\x1b", 5}}, "The recorded reason is \"moon\\x1b\"."},
         {{.reason = {NULL, 0}}, "No reason is recorded."},

@@ -59,6 +59,10 @@ const planted = [
   ['a file that includes a library', 'lib/http/jwks_fetch.c', '#include "', '#include <curl/curl.h>\n#include "',
     'lib/ARCHITECTURE.md: libcurl is not said to be in lib/http/jwks_fetch.c'],
   ['a file that is said to include a library', 'lib/ARCHITECTURE.md', 'OpenSSL in `lib/auth`', 'OpenSSL in `lib/wire`', 'lib/ARCHITECTURE.md: OpenSSL is not in lib/wire'],
+  ['an alert', 'examples/alerts.yml', 'alert: PresenceLogLost', 'alert: PresenceLogGone',
+    'examples/OPERATIONS.md: the alert PresenceLogGone: increase(presence_log_lines_dropped_total[10m]) > 0 is not described'],
+  ['how long the condition of an alert holds', 'examples/OPERATIONS.md', '`presence_redis_up == 0` for 15 s', '`presence_redis_up == 0` for 1 min',
+    'examples/OPERATIONS.md: the alert PresenceRedisAway: presence_redis_up == 0 for 1m is not in the code'],
   ['the metric of an alert', 'examples/OPERATIONS.md', 'presence_sweeps_total', 'presence_looks_total', 'examples/OPERATIONS.md: there is no metric presence_looks_total'],
   ['a page that is named', KEYS, 'presence-ctl(1)', 'presence-cli(1)', `${KEYS}: there is no page presence-cli(1)`],
   ['the title of a page', SCENARIOS, 'title: presence-scenarios', 'title: scenarios', `${SCENARIOS}: does not begin with the title and section of presence-scenarios(5)`],
@@ -68,7 +72,8 @@ let copy;
 
 before(() => {
   copy = fs.mkdtempSync(path.join(os.tmpdir(), 'presence-documents-'));
-  for (const part of ['Makefile', 'lib', 'cmd', 'examples/OPERATIONS.md', 'examples/redis.conf']) fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
+  for (const part of ['Makefile', 'lib', 'cmd', 'examples/OPERATIONS.md', 'examples/alerts.yml', 'examples/redis.conf'])
+    fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
 });
 
 after(() => fs.rmSync(copy, { recursive: true, force: true }));

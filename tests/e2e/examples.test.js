@@ -220,7 +220,9 @@ scenario('the alert rules ask for metrics that there are, and each daemon measur
     for (const bound of ['0.001', '0.05', '1', '+Inf']) assert.ok(text.includes(`presence_loop_turn_seconds_bucket{le="${bound}"}`), bound);
   }
   const rules = fs.readFileSync(path.join(EXAMPLES, 'alerts.yml'), 'utf8').match(/expr: .*/g);
-  const names = rules.flatMap((rule) => rule.match(/presence_\w+(\{[^}]*\})?/g));
-  assert.ok(names.length >= 4);
-  for (const name of names) assert.ok(texts.some((text) => text.includes(`\n${name} `)), name);
+  const selectors = rules.flatMap((rule) => [...rule.matchAll(/\b(presence_\w+)(?:\{([^}]*)\})?/g)]);
+  assert.ok(rules.length >= 4 && selectors.length >= rules.length);
+  const samples = texts.flatMap((text) => text.split('\n'));
+  for (const [selector, name, label = ''] of selectors)
+    assert.ok(samples.some((line) => (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) && line.includes(label)), selector);
 });

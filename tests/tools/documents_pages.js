@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The manual pages and the other documents named below say what the code has, and nothing else: exit 1, and a line for each setting,
-// metric, command, exit code, word of scenarios, key, channel or script that stands on one side only. Files, folders and functions that
+// metric, command, exit code, word of scenarios, key, channel, script or alert that stands on one side only. Files, folders and functions that
 // lib/ARCHITECTURE.md names must be there; it names each layer, and the files that include a foreign library.
 // node tests/tools/documents_pages.js [DIRECTORY OF THE SOURCE]
 'use strict';
@@ -208,6 +208,15 @@ function references() {
   }
 }
 
+// The rules of alerts.yml are the rows of the table: name, expression and how long it must hold.
+function alerts() {
+  const rules = [...read('examples/alerts.yml').matchAll(/^ +- alert: (\w+)\n +expr: (.*)\n(?: +for: (\w+)\n)?/gm)]
+    .map(([, name, condition, time]) => `${name}: ${condition}${time ? ` for ${time}` : ''}`);
+  const rows = [...part('examples/OPERATIONS.md', '# What to watch').matchAll(/^\| `(Presence\w+)` \| `(.*?)`(?: for (\d+) ([sm])\w*)? \|/gm)]
+    .map(([, name, condition, time, unit]) => `${name}: ${condition}${time ? ` for ${time}${unit}` : ''}`);
+  same('alert', 'examples/OPERATIONS.md', rules, rows);
+}
+
 function tree(directory) {
   return fs.readdirSync(path.join(root, directory), { withFileTypes: true })
     .flatMap((e) => (e.isDirectory() ? tree(`${directory}/${e.name}`) : [`${directory}/${e.name}`]));
@@ -266,4 +275,5 @@ permissions();
 architecture();
 layers();
 references();
+alerts();
 process.exit(bad);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Durations counted into buckets that grow with them: any quantile to within 2 %, in fixed memory. */
-#ifndef BASE_LATENCY_H
-#define BASE_LATENCY_H
+#ifndef SIM_LATENCY_H
+#define SIM_LATENCY_H
 
 #include <stdint.h>
 

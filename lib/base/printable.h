@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Text from outside shown to a person: nothing in it can move a terminal's cursor, change its colours or pass
  * for something else. */
-#ifndef BASE_PLAIN_H
-#define BASE_PLAIN_H
+#ifndef BASE_PRINTABLE_H
+#define BASE_PRINTABLE_H
 
 #include "base/bytes.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The grammar of the headers in which proxies name the nodes that a request came from. Pure. */
-#ifndef NET_FORWARDED_H
-#define NET_FORWARDED_H
+#ifndef HTTP_FORWARDED_H
+#define HTTP_FORWARDED_H
 
 #include "base/bytes.h"
 

@@ -7,8 +7,8 @@
  * the subprotocol into 128 bytes, so a browser's `new WebSocket(url, [jwt, deviceId])` can't work otherwise,
  * and its header pool and a known use-after-free are never reached. It also serves /healthz, /readyz and
  * /metrics, and can be used for these alone. Each connection carries one request: every answer ends it. */
-#ifndef NET_GATE_H
-#define NET_GATE_H
+#ifndef HTTP_GATE_H
+#define HTTP_GATE_H
 
 #include "auth/token.h"
 #include "net/listener.h"

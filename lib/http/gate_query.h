@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What requests give by text: pairs of query strings (application/x-www-form-urlencoded), bearer tokens. Pure. */
-#ifndef NET_GATE_QUERY_H
-#define NET_GATE_QUERY_H
+#ifndef HTTP_GATE_QUERY_H
+#define HTTP_GATE_QUERY_H
 
 #include "base/bytes.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP answers of the gate: complete responses that end their connection. Pure. */
-#ifndef NET_GATE_REPLY_H
-#define NET_GATE_REPLY_H
+#ifndef HTTP_GATE_REPLY_H
+#define HTTP_GATE_REPLY_H
 
 #include "http/gate_request.h"
 

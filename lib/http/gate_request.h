@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* From a request head to what the client wants, or the answer it gets instead (PROTOCOL.md). Pure: for
  * the files of the gate and their tests. */
-#ifndef NET_GATE_REQUEST_H
-#define NET_GATE_REQUEST_H
+#ifndef HTTP_GATE_REQUEST_H
+#define HTTP_GATE_REQUEST_H
 
 #include "http/gate.h"
 

@@ -4,8 +4,8 @@
  * Against DNS rebinding: a page of evil.example whose name comes to mean 127.0.0.1 is of the same origin as
  * this server for its browser, which lets it read all answers. But the browser says that name as Host. An
  * address in it can't have been made to mean another one. */
-#ifndef NET_HOST_H
-#define NET_HOST_H
+#ifndef HTTP_HOST_H
+#define HTTP_HOST_H
 
 #include "base/bytes.h"
 

@@ -5,8 +5,8 @@
  * Only https, by certificates that hold; http on loopback, for tests and side-cars. Redirects (three at most)
  * stay https. Bounded in time and size. HTTPS_PROXY and its kin are heeded as by every program that uses
  * libcurl, but for loopback. */
-#ifndef NET_HTTPS_GET_H
-#define NET_HTTPS_GET_H
+#ifndef HTTP_HTTPS_GET_H
+#define HTTP_HTTPS_GET_H
 
 #include "base/bytes.h"
 #include "net/loop.h"

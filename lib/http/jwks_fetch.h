@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The public keys of JWT_JWKS_URL: fetched on the loop, by the times of jwks_schedule.h. The last good keys
  * stay when a fetch fails. Logs jwks_fetched with the key ids, and jwks_failed with the reason. */
-#ifndef NET_JWKS_FETCH_H
-#define NET_JWKS_FETCH_H
+#ifndef HTTP_JWKS_FETCH_H
+#define HTTP_JWKS_FETCH_H
 
 #include "auth/public_key.h"
 #include "base/settings.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which browsers may speak to us (PROTOCOL.md, PRESENCE_ALLOWED_ORIGINS). Pure. */
-#ifndef NET_ORIGIN_H
-#define NET_ORIGIN_H
+#ifndef HTTP_ORIGIN_H
+#define HTTP_ORIGIN_H
 
 #include "base/bytes.h"
 

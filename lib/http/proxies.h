@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Proxies whose word on who the client is is taken (PRESENCE_TRUSTED_PROXIES): what X-Forwarded-For and
  * Forwarded (RFC 7239) say. Pure. */
-#ifndef NET_PROXIES_H
-#define NET_PROXIES_H
+#ifndef HTTP_PROXIES_H
+#define HTTP_PROXIES_H
 
 #include "base/settings.h"
 #include "net/address.h"

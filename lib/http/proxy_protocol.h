@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The PROXY protocol, versions 1 and 2: the header in which a proxy says whom a connection comes from, before
  * the connection's own first byte. Pure. */
-#ifndef NET_PROXY_PROTOCOL_H
-#define NET_PROXY_PROTOCOL_H
+#ifndef HTTP_PROXY_PROTOCOL_H
+#define HTTP_PROXY_PROTOCOL_H
 
 #include "net/address.h"
 

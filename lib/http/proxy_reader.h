@@ -4,8 +4,8 @@
  * The specification forbids to guess whether there is a header. The address of the socket decides:
  * connections from trusted proxies must begin with one, all others have none. Not a byte beyond the header is
  * read, so that whoever comes next, whatever library it is, sees the connection as the client has sent it. */
-#ifndef NET_PROXY_READER_H
-#define NET_PROXY_READER_H
+#ifndef HTTP_PROXY_READER_H
+#define HTTP_PROXY_READER_H
 
 #include "net/loop.h"
 

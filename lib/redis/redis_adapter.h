@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One connection to Redis on the loop, from connect to close: a socket, TLS over it where wanted, and hiredis's
  * reader, which takes answers of any shape. No deadlines, no second try: that is redis_connector.h. */
-#ifndef NET_REDIS_ADAPTER_H
-#define NET_REDIS_ADAPTER_H
+#ifndef REDIS_REDIS_ADAPTER_H
+#define REDIS_REDIS_ADAPTER_H
 
 #include "base/bytes.h"
 #include "net/loop.h"

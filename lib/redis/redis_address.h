@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The addresses behind REDIS_HOST, as text: all are tried, in the resolver's order. */
-#ifndef NET_REDIS_ADDRESS_H
-#define NET_REDIS_ADDRESS_H
+#ifndef REDIS_REDIS_ADDRESS_H
+#define REDIS_REDIS_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

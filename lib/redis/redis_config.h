@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How to reach Redis: the settings, shared by all five programs. */
-#ifndef NET_REDIS_CONFIG_H
-#define NET_REDIS_CONFIG_H
+#ifndef REDIS_REDIS_CONFIG_H
+#define REDIS_REDIS_CONFIG_H
 
 #include "base/settings.h"
 #include "redis/redis_sentinel.h"

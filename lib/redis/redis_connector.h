@@ -8,8 +8,8 @@
  * begins at 50 ms. A name is resolved beside the loop, anew for each try. Ups and downs are logged, a fault
  * that repeats itself at first and every 10 minutes; of sentinels it is said which of them, and which master
  * they named. */
-#ifndef NET_REDIS_CONNECTOR_H
-#define NET_REDIS_CONNECTOR_H
+#ifndef REDIS_REDIS_CONNECTOR_H
+#define REDIS_REDIS_CONNECTOR_H
 
 #include "net/loop.h"
 #include "redis/redis_config.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What keeps Redis out of reach, and what to do about it: the same words in the daemons' logs and in
  * presence-ctl. Pure. */
-#ifndef NET_REDIS_FAULT_H
-#define NET_REDIS_FAULT_H
+#ifndef REDIS_REDIS_FAULT_H
+#define REDIS_REDIS_FAULT_H
 
 #include <stdbool.h>
 #include <stdint.h>

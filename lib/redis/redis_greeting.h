@@ -2,8 +2,8 @@
 /* The first words on a connection to Redis, all in one write: AUTH and SELECT where configured, PING, INFO
  * server, and where sentinels named it, INFO replication: it must be a master. Pure: it writes commands and
  * reads answers. */
-#ifndef NET_REDIS_GREETING_H
-#define NET_REDIS_GREETING_H
+#ifndef REDIS_REDIS_GREETING_H
+#define REDIS_REDIS_GREETING_H
 
 #include "redis/redis_config.h"
 #include "redis/redis_link.h"

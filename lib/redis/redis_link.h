@@ -14,8 +14,8 @@
  *
  * Hooks and answers may send and reset, but not destroy their own link or subscriber. config and hooks
  * outlive both. */
-#ifndef NET_REDIS_LINK_H
-#define NET_REDIS_LINK_H
+#ifndef REDIS_REDIS_LINK_H
+#define REDIS_REDIS_LINK_H
 
 #include "net/loop.h"
 #include "redis/redis_config.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* hiredis's reader, putting what it reads into an arena: a bulk answer has hundreds of replies, and an
  * allocation or two for each is a quarter of what it costs to read them. */
-#ifndef NET_REDIS_REPLIES_H
-#define NET_REDIS_REPLIES_H
+#ifndef REDIS_REDIS_REPLIES_H
+#define REDIS_REDIS_REPLIES_H
 
 #include "base/arena.h"
 

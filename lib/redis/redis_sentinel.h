@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Redis Sentinel: which of several Redis is the master now (REDIS_SENTINELS, REDIS_MASTER). Pure: reads the
  * list, writes the question, reads the answer; redis_connector.c and redis_sync.c ask. */
-#ifndef NET_REDIS_SENTINEL_H
-#define NET_REDIS_SENTINEL_H
+#ifndef REDIS_REDIS_SENTINEL_H
+#define REDIS_REDIS_SENTINEL_H
 
 #include "base/bytes.h"
 

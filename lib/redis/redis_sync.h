@@ -2,8 +2,8 @@
 /* A connection to Redis that waits for its answers, for presence-ctl: a loop of its own runs until one is there.
  * Connecting is redis_connector.h's, of which one try is made. Each answer has config->timeout_ms in all,
  * however it trickles. */
-#ifndef NET_REDIS_SYNC_H
-#define NET_REDIS_SYNC_H
+#ifndef REDIS_REDIS_SYNC_H
+#define REDIS_REDIS_SYNC_H
 
 #include "redis/redis_config.h"
 #include "redis/redis_fault.h"

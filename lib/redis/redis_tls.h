@@ -2,8 +2,8 @@
 /* TLS of one connection to Redis or a sentinel, without its socket: bytes of the socket in, bytes of Redis out,
  * and the other way (OpenSSL with memory BIOs). TLS 1.2 at least; the server's certificate and its name are
  * always verified. The files are read anew for each connection, so a renewed certificate needs no restart. */
-#ifndef REDIS_TLS_H
-#define REDIS_TLS_H
+#ifndef REDIS_REDIS_TLS_H
+#define REDIS_REDIS_TLS_H
 
 #include "base/bytes.h"
 

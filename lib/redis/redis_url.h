@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* REDIS_URL taken apart; for redis_config.c alone. */
-#ifndef NET_REDIS_URL_H
-#define NET_REDIS_URL_H
+#ifndef REDIS_REDIS_URL_H
+#define REDIS_REDIS_URL_H
 
 #include "redis/redis_config.h"
 

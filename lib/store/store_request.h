@@ -4,8 +4,8 @@
  *
  * The owner of a machine sends commands through a hook that gets the request, and hands the answer back with
  * it, so that one pair of functions serves all machines on one connection. */
-#ifndef STORE_REQUEST_H
-#define STORE_REQUEST_H
+#ifndef STORE_STORE_REQUEST_H
+#define STORE_STORE_REQUEST_H
 
 #include "base/bytes.h"
 #include "redis/reply.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The layout that clang-format can't decide: no blank line behind the declarations that a function begins with, and pointers of the product tested without NULL.
+// The layout that clang-format can't decide: no blank line behind the declarations that a function begins with, pointers of the product tested without NULL, include guards named by folder and file.
 // style.js [--fix] FILE...: prints each place, and exits with 1 if there is one; --fix mends what it finds.
 'use strict';
 const fs = require('fs');
@@ -27,6 +27,12 @@ for (const file of process.argv.slice(fix ? 3 : 2)) {
   if (fix) {
     const text = kept.join('\n');
     if (text !== lines.join('\n')) fs.writeFileSync(file, text);
+  }
+  const layer = /(?:^|\/)lib\/(\w+)\/(\w+)\.h$/.exec(file);
+  const guard = layer && `${layer[1]}_${layer[2]}_H`.toUpperCase();
+  if (guard && !lines.includes(`#ifndef ${guard}`)) {
+    found++;
+    console.log(`${file}: its include guard is not ${guard}`);
   }
   lines.forEach((line, i) => {
     if (file.includes('tests/') || !NULL_TEST.test(line) || /^\s*(\/?\*|\/\/)/.test(line)) return;

@@ -121,8 +121,8 @@ local function judge(user, flat)
   for _, s in ipairs(list) do
     seen = math.max(seen, s.beat)
   end
-  local reason = last and last.reason ~= '' and last.reason or 'expired'
-  go_offline(user, reason, seen, last and last.device or known[4] or '', known)
+  local reason = last and plain(last.reason) or ''
+  go_offline(user, reason ~= '' and reason or 'expired', seen, last and last.device or known[4] or '', known)
   return NOW - deadline
 end
 
@@ -132,7 +132,7 @@ if refused then
   return refused
 end
 local held, complete = held_for()
-local lags, looked = {}, 0
+local lags, looked, foreign = {}, 0, 0
 if held == 0 or complete then
   local found, moves, n = call('ZRANGEBYSCORE', DUE, '-inf', int(math.max(0, horizon)), 'LIMIT', 0, LIMIT), {}, 0
   looked = #found
@@ -143,6 +143,9 @@ if held == 0 or complete then
     if ahead then
       moves[n + 1], moves[n + 2] = ahead, user
       n = n + 2
+    elseif plain(user) == '' then
+      call('ZREM', DUE, user) -- another writer's: no user has such an id
+      foreign = foreign + 1
     else
       lags[#lags + 1] = judge(user, flat)
     end
@@ -156,4 +159,4 @@ if held == 0 or complete then
   end
 end
 local first = call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-return { NOW_TEXT, epoch, int(rev), online - #lags, held, first[2] and int(bounded(tonumber(first[2]))) or '', looked, lags }
+return { NOW_TEXT, epoch, int(rev), online - #lags - foreign, held, first[2] and int(bounded(tonumber(first[2]))) or '', looked, lags }

@@ -140,6 +140,28 @@ local function fenced()
   return GENERATION < (tonumber(latest or 0) or 0) and redis.error_reply('FENCED a later connection of this node has spoken') or nil
 end
 
+-- UTF-8 without control characters, of characters beyond ASCII (RFC 3629, 4).
+local CHARACTERS = {
+  '\194[\160-\191]', '[\195-\223][\128-\191]', '\224[\160-\191][\128-\191]', '[\225-\236\238\239][\128-\191][\128-\191]',
+  '\237[\128-\159][\128-\191]', '\240[\144-\191][\128-\191][\128-\191]', '[\241-\243][\128-\191][\128-\191][\128-\191]',
+  '\244[\128-\143][\128-\191][\128-\191]',
+}
+
+-- What another writer may have put into a key, as an event carries it: UTF-8 of at most 128 bytes without control characters, else ''.
+-- Servers can't read an event with anything else, and load their rosters instead.
+local function plain(text)
+  if type(text) ~= 'string' or #text > 128 or string.find(text, '[%z\1-\31\127]') then
+    return ''
+  end
+  local rest = text
+  if string.find(text, '[\128-\255]') then
+    for _, character in ipairs(CHARACTERS) do
+      rest = string.gsub(rest, character, ' ')
+    end
+  end
+  return string.find(rest, '[\128-\255]') and '' or text
+end
+
 -- A session: deadline, beat (last sign of life), opened, the reason it will end for ('' is silence), groups (JSON), device.
 local function session_value(deadline, beat, opened, reason, groups, device)
   return int(deadline) .. '\t' .. int(beat) .. '\t' .. opened .. '\t' .. reason .. '\t' .. groups .. '\t' .. device
@@ -196,7 +218,7 @@ local function groups_union(list)
     end
     if ok and type(groups) == 'table' then
       for _, name in ipairs(groups) do
-        if type(name) == 'string' and not seen[name] then
+        if plain(name) ~= '' and not seen[name] then
           seen[name] = true
           names[#names + 1] = name
         end
@@ -253,11 +275,11 @@ local function go_online(user, reason, s)
     return false
   end
   local groups = s.groups == '' and '' or groups_union({ s })
-  local deadline, seen = int(s.deadline), int(math.max(s.beat, last_seen(meta)))
-  announce(user, 'online', reason, seen, s.device, groups)
+  local deadline, seen, device = int(s.deadline), int(math.max(s.beat, last_seen(meta))), plain(s.device)
+  announce(user, 'online', reason, seen, device, groups)
   call('SET', key, '1', 'PXAT', deadline)
   call('ZADD', DUE, deadline, user)
-  call('HSET', meta, 'status', 'online', 'lastSeen', seen, 'deviceId', s.device, 'role', s.role, 'since', NOW_TEXT,
+  call('HSET', meta, 'status', 'online', 'lastSeen', seen, 'deviceId', device, 'role', s.role, 'since', NOW_TEXT,
     'sinceSeen', seen, 'rev', int(rev), 'reason', reason, 'node', NODE)
   call('HDEL', meta, 'sinceDevice', 'groups')
   if groups ~= '' then
@@ -271,6 +293,7 @@ local function go_offline(user, reason, seen, device, known)
   local meta = PREFIX .. 'meta:' .. user
   known = known or call('HMGET', meta, 'lastSeen', 'sinceDevice', 'groups')
   local seen_text = int(math.max(seen, seen_of(known[1])))
+  device = plain(device)
   announce(user, 'offline', reason, seen_text, device, '')
   for key, wanted in pairs({ [PREFIX .. 'user:' .. user] = 'string', [PREFIX .. 'sessions:' .. user] = 'hash' }) do
     if key_is(key, wanted) then

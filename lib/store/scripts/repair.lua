@@ -8,11 +8,6 @@
 local TTL = tonumber(ARGV[8])
 local SLACK = 1000
 
--- Only printable ASCII: bytes that are not UTF-8 would make the event invalid JSON, and every server would load its roster instead.
-local function plain(text)
-  return type(text) == 'string' and #text <= 128 and not string.find(text, '[^\32-\126]') and text or ''
-end
-
 local function adopt(user, left, listed)
   local deadline = bounded(NOW + (left > 0 and left or TTL))
   local meta = call('HMGET', PREFIX .. 'meta:' .. user, 'deviceId', 'role')

@@ -296,7 +296,7 @@ scenario('where no token is needed, the Host is one of the server\'s names', { s
       assert.deepEqual([await lists(api, { Host }), await known(api, { Host })], [200, 200], `${auth} ${Host}`);
     for (const headers of [evil, { Host: 'localhost.evil.example' }, { Host: 'presence' }, { Host: '127.0.0.1.evil.example' }])
       assert.deepEqual([await lists(api, headers), await known(api, headers)], [421, 421], `${auth} ${headers.Host}`);
-    const refused = await call(api, LISTS[0], { headers: evil });
+    const refused = await call(api, '/api/presence/online', { headers: evil });
     assert.deepEqual(refused.json, { success: false, error: 'This server does not go by that Host; PRESENCE_ALLOWED_HOSTS lists its names' });
     assert.equal(await lists(api, { ...evil, ...bearer(s.token('admin', 'web')) }), 200, 'with a token, which such a page has not');
     for (const target of ['/', '/healthz', '/metrics', '/readyz']) assert.equal((await call(api, target, { headers: evil })).status, 200);

@@ -217,9 +217,9 @@ end
 
 -- A beat that does not move the user's last deadline on: another session lives longer, or a key is gone. Of one that stands at this
 -- deadline already nothing is to be settled, as of beats that came in the same millisecond or are said again.
-local function beat_beside(user, s, extra)
+local function beat_beside(op, user, s, extra)
   if not call('ZSCORE', DUE, user) then
-    return enter('b', user, s, extra)
+    return enter(op, user, s, extra)
   end
   if call('PEXPIRETIME', USER .. user) ~= s.deadline then
     unsettle(user)
@@ -231,7 +231,8 @@ local function beat_beside(user, s, extra)
   return '.'
 end
 
--- Whether nobody took an entry out of the index; otherwise each beat looks for its own.
+-- Whether nobody took an entry out of the index since the epoch began; otherwise each beat looks for its own. What is asserted does so
+-- in any case: the epoch may have begun because the index was gone, while sessions and keys are left.
 local index_is_whole
 
 -- Of beats in one batch many came in the same millisecond.
@@ -258,7 +259,7 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   end
   local stands = added == 0 and op ~= 'o'
   -- Nearly every heartbeat ends here.
-  if stands and (index_is_whole or call('ZSCORE', DUE, user)) and call('PEXPIREAT', USER .. user, deadline_text, 'GT') == 1 then
+  if stands and (index_is_whole and op ~= 'r' or call('ZSCORE', DUE, user)) and call('PEXPIREAT', USER .. user, deadline_text, 'GT') == 1 then
     local known
     if beat >= FRESH then
       known = pcall_redis('HSET', META .. user, 'lastSeen', beat_text) ~= 1
@@ -279,7 +280,7 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   local s = session_parse(session, value)
   s.role = sub(op_role, 2)
   if stands then
-    return beat_beside(user, s, extra)
+    return beat_beside(op, user, s, extra)
   end
   return enter(op, user, s, extra, added == 1)
 end

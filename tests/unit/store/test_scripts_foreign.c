@@ -161,6 +161,16 @@ static const struct scenario scenarios[] = {
          {"end alice n1/1 extra=disconnected", "f -alice disconnected"},
          {"redis HGET presence:epoch online", "1"},
      }},
+    {"the index deleted: what is asserted in the new epoch finds out, also with a newer beat",
+     {
+         {"open alice n1/1 phone left=5000", "n +alice connected"},
+         {"tampered", NULL},
+         {"redis DEL presence:due", "1"},
+         {"beat alice n1/1 phone left=6000", "."},
+         {"assert alice n1/1 phone left=7000", "n +alice recovered"},
+         {"mended", NULL},
+         {"end alice n1/1 extra=disconnected", "f -alice disconnected"},
+     }},
     {"the index deleted: the repair finds out",
      {
          {"open alice n1/1 phone left=5000 groups=[\"g\"]", "n +alice connected"},

@@ -71,6 +71,7 @@ scenario('Redis as in the example: what its user may do is enough', { servers: 0
 scenario('and it may do nothing else', { servers: 0, env: guarded }, async (s) => {
   await startGuardedRedis(s);
   const redis = new Redis({ path: s.socket, username: 'presence', password: PASSWORD });
+  s.besides.push(redis);
   try {
     assert.equal(await redis.set('presence:rev', '1'), 'OK');
     for (const command of [['FLUSHALL'], ['KEYS', '*'], ['CONFIG', 'GET', 'dir'], ['SHUTDOWN'], ['GET', 'session:1'],

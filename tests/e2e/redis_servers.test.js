@@ -85,6 +85,7 @@ scenario('a node of a Redis Cluster, with all slots and with none', { servers: 0
   const why = /this is a node of a Redis Cluster; this version needs a single Redis or one master with replicas/;
   const daemons = await assertNamed(s, why, /one master with replicas/);
   const admin = new Redis({ port, host: '127.0.0.1' });
+  s.besides.push(admin);
   try {
     await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
     await until(async () => /cluster_state:ok/.test(await admin.call('CLUSTER', 'INFO')), 'the cluster is whole');

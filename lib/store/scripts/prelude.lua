@@ -40,7 +40,7 @@ local function bounded(t)
   return math.max(0, math.min(t, LATEST))
 end
 
--- A lastSeen as it stands in meta; 0 when it is no time.
+-- A lastSeen as it stands in meta, or a beat in a session; 0 when it is no time of ours.
 local function seen_of(text)
   local seen = tonumber(text or 0) or 0
   return seen <= LATEST and seen or 0
@@ -173,7 +173,7 @@ local function session_parse(name, value)
   return {
     name = name,
     deadline = bounded(tonumber(deadline or 0)),
-    beat = bounded(tonumber(beat or 0)),
+    beat = seen_of(beat),
     opened = opened or '0',
     reason = reason or '',
     groups = groups or '',

@@ -157,7 +157,7 @@ static int parse_unix(const struct opening *o, struct span path, struct item *it
 static int parse_host(const struct opening *o, struct span host, uint16_t port, struct item *item)
 {
     char text[INET6_ADDRSTRLEN + 2];
-    struct in6_addr v6;
+    struct in6_addr v6 = IN6ADDR_ANY_INIT;
     struct in_addr v4;
     item->kind = ITEM_PAIR;
     if (host.len == 0 || span_equal_nocase(host, SPAN("localhost"))) {

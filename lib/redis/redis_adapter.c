@@ -2,20 +2,18 @@
 #include "redis/redis_adapter.h"
 
 #include "base/mem.h"
+#include "net/dial.h"
 #include "redis/redis_config.h"
 #include "redis/redis_replies.h"
 #include "redis/redis_tls.h"
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -23,11 +21,6 @@
 #define PIECE     2048   /* of them, for hiredis's reader */
 #define SPARE_MAX 131072 /* bytes that are kept from one answer to the next */
 #define TLS_ALERT 0x15   /* a record's type (RFC 8446, 5.1): what a TLS server answers to plain commands */
-
-/* A dead peer is noticed after 30 s. */
-#define KEEPALIVE_IDLE_S     15
-#define KEEPALIVE_INTERVAL_S 5
-#define KEEPALIVE_PROBES     3
 
 struct redis_adapter {
     struct loop *loop;
@@ -238,43 +231,6 @@ static void on_write(void *arg)
         adapter_fail(a, error);
 }
 
-static int open_unix(const char *path)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static int open_tcp(const char *ip, int port)
-{
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *to;
-    const int on = 1, idle_s = KEEPALIVE_IDLE_S, interval_s = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
-    char port_text[8];
-    snprintf(port_text, sizeof(port_text), "%d", port);
-    errno = EADDRNOTAVAIL;
-    if (getaddrinfo(ip, port_text, &hints, &to) != 0)
-        return -1;
-    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int code = fd < 0 ? -1 : connect(fd, to->ai_addr, to->ai_addrlen);
-    freeaddrinfo(to);
-    if (code < 0 && errno != EINPROGRESS) {
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-    return fd;
-}
-
 struct redis_adapter *redis_adapter_open(struct loop *loop, const struct redis_config *config,
                                          const struct redis_adapter_place *place,
                                          const struct redis_adapter_hooks *hooks, void *arg, char *why,
@@ -283,7 +239,7 @@ struct redis_adapter *redis_adapter_open(struct loop *loop, const struct redis_c
     struct redis_tls *tls = NULL;
     if (config->tls && !place->unix_path && !(tls = redis_tls_create(config, place->host, why, size)))
         return NULL;
-    int fd = place->unix_path ? open_unix(place->unix_path) : open_tcp(place->ip, place->port);
+    int fd = place->unix_path ? dial_unix(place->unix_path) : dial_tcp(place->ip, place->port);
     struct redis_adapter *a = mem_zalloc(sizeof(*a));
     if (fd < 0 || uv_poll_init(loop_uv(loop), &a->poll, fd) != 0) {
         snprintf(why, size, "%s", fd < 0 ? strerror(errno) : "the loop takes no descriptor more");

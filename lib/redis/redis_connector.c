@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/rng.h"
+#include "net/dial.h"
 #include "redis/redis_adapter.h"
-#include "redis/redis_address.h"
 #include "redis/redis_fault.h"
 #include "redis/redis_greeting.h"
 
@@ -41,7 +41,7 @@ struct redis_connector {
     bool asking;                      /* a sentinel for the master */
     size_t sentinel, sentinels_asked; /* the one asked, or that answered last; how many in this try */
     size_t answers;                   /* still to come from it */
-    struct redis_addresses addresses; /* one nameless for a unix socket */
+    struct dial_addresses addresses;  /* one nameless for a unix socket */
     size_t at;
     int64_t connected_by_ms;
     struct redis_adapter *adapter;
@@ -345,7 +345,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     free(resolution);
     if (c) {
         c->resolution = NULL;
-        redis_addresses_take(list, &c->addresses);
+        dial_addresses_take(list, &c->addresses);
         if (status < 0)
             give_up(c, uv_strerror(status));
         else
@@ -391,7 +391,7 @@ static void begin(struct redis_connector *c)
         choose_target(c);
     if (c->config->unix_path)
         c->addresses.count = 1;
-    else if (!redis_addresses_known(c->target.host, &c->addresses)) {
+    else if (!dial_addresses_known(c->target.host, &c->addresses)) {
         resolve(c);
         return;
     }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/rng.h"
+#include "http/handshake.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -127,7 +128,7 @@ static void write_out(struct ws_client *c)
         watch(c);
 }
 
-static void queue_frame(struct ws_client *c, enum ws_opcode opcode, struct span payload)
+static void queue_frame(struct ws_client *c, enum frame_opcode opcode, struct span payload)
 {
     uint64_t random = rng_next(&c->pool->masks);
     uint8_t mask[4];
@@ -140,7 +141,7 @@ static void queue_close(struct ws_client *c, unsigned code, const char *reason)
     bytes_auto payload = BYTES_INIT;
     if (code != 1005)
         ws_close_payload(code, reason, &payload);
-    queue_frame(c, WS_CLOSE, bytes_span(&payload));
+    queue_frame(c, FRAME_CLOSE, bytes_span(&payload));
 }
 
 static void broken(struct ws_client *c, int code)
@@ -167,17 +168,17 @@ static void on_close_frame(struct ws_client *c, const struct ws_event *event)
 static void on_event(struct ws_client *c, const struct ws_event *event)
 {
     switch (event->opcode) {
-    case WS_CLOSE: on_close_frame(c, event); break;
-    case WS_PING:
+    case FRAME_CLOSE: on_close_frame(c, event); break;
+    case FRAME_PING:
         if (c->state == OPEN && c->out.len < WS_QUEUE_MAX) {
-            queue_frame(c, WS_PONG, event->payload);
+            queue_frame(c, FRAME_PONG, event->payload);
             write_out(c);
         }
         break;
-    case WS_PONG: break;
+    case FRAME_PONG: break;
     default:
         if (c->state == OPEN)
-            c->hooks->message(c->arg, event->payload, event->opcode == WS_BINARY);
+            c->hooks->message(c->arg, event->payload, event->opcode == FRAME_BINARY);
     }
 }
 
@@ -195,7 +196,7 @@ static void read_frames(struct ws_client *c, struct span data)
     }
 }
 
-static void refused(struct ws_client *c, const struct ws_answer *answer)
+static void refused(struct ws_client *c, const struct handshake_answer *answer)
 {
     char reason[256];
     size_t len = c->head.len - answer->length;
@@ -206,9 +207,9 @@ static void refused(struct ws_client *c, const struct ws_answer *answer)
 
 static void read_answer(struct ws_client *c, struct span data)
 {
-    struct ws_answer answer;
+    struct handshake_answer answer;
     bytes_append_span(&c->head, data);
-    int result = ws_answer_read(bytes_span(&c->head), c->key, &answer);
+    int result = handshake_answer_read(bytes_span(&c->head), span_of(c->key), &answer);
     if (result < 0) {
         end(c, WS_END_REFUSED, 0, SPAN_NONE);
         return;
@@ -350,7 +351,7 @@ int ws_client_send(struct ws_client *c, struct span payload, bool binary)
 {
     if (c->state != OPEN || c->out.len + payload.len > WS_QUEUE_MAX)
         return -1;
-    queue_frame(c, binary ? WS_BINARY : WS_TEXT, payload);
+    queue_frame(c, binary ? FRAME_BINARY : FRAME_TEXT, payload);
     write_out(c);
     return 0;
 }

@@ -6,29 +6,28 @@
 #ifndef SIM_WS_FRAME_H
 #define SIM_WS_FRAME_H
 
-#include "base/bytes.h"
-
-enum ws_opcode { WS_CONTINUATION = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
+#include "wire/frame.h"
 
 /* Appends one final frame, masked with `mask`. */
-void ws_frame_write(enum ws_opcode opcode, struct span payload, const uint8_t mask[4], struct bytes *out);
+void ws_frame_write(enum frame_opcode opcode, struct span payload, const uint8_t mask[4], struct bytes *out);
 /* A close frame's payload: the code and at most 123 bytes of reason. */
 void ws_close_payload(unsigned code, const char *reason, struct bytes *out);
 
 /* Zeroed but for message_max; ws_reader_finish frees what it gathered. */
 struct ws_reader {
-    size_t message_max;    /* bytes of one message, all fragments together */
-    enum ws_opcode opcode; /* of the fragmented message under way; WS_CONTINUATION: none */
-    struct bytes message;  /* its fragments so far */
-    struct bytes cut;      /* the first part of a frame whose rest has not come */
-    bool cut_used;         /* `cut` was handed out and may be emptied */
-    bool message_used;     /* likewise `message` */
+    size_t message_max;       /* bytes of one message, all fragments together */
+    enum frame_opcode opcode; /* of the fragmented message under way; FRAME_CONTINUATION: none */
+    struct bytes message;     /* its fragments so far */
+    struct bytes cut;         /* the first part of a frame whose rest has not come */
+    bool cut_used;            /* `cut` was handed out and may be emptied */
+    bool message_used;        /* likewise `message` */
 };
 
 struct ws_event {
-    enum ws_opcode opcode; /* WS_TEXT, WS_BINARY: a whole message; WS_CLOSE, WS_PING, WS_PONG */
-    struct span payload;   /* valid until the next call; of a close frame only the reason */
-    unsigned close_code;   /* 1005 when the close frame had none */
+    enum frame_opcode
+        opcode;          /* FRAME_TEXT, FRAME_BINARY: a whole message; FRAME_CLOSE, FRAME_PING, FRAME_PONG */
+    struct span payload; /* valid until the next call; of a close frame only the reason */
+    unsigned close_code; /* 1005 when the close frame had none */
 };
 
 /* Takes bytes off *input until one event is complete: 1. 0: all taken, more are needed. Otherwise the close

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "ws_handshake.h"
-#include "base/base64.h"
 #include "net/authority.h"
 
 #include <netdb.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
-
-#define ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
 
 static int refuse(char *error, size_t size, const char *url, const char *why)
 {
@@ -111,79 +107,4 @@ void ws_request_write(const struct ws_target *target, const struct ws_request *r
     write_header(out, "token", request->token);
     write_header(out, "device_id", request->device);
     bytes_append_text(out, "\r\n");
-}
-
-static void accept_for(const char *key, struct bytes *out)
-{
-    unsigned char digest[SHA_DIGEST_LENGTH];
-    char text[WS_KEY_LEN + sizeof(ACCEPT_GUID)];
-    memcpy(text, key, WS_KEY_LEN);
-    memcpy(text + WS_KEY_LEN, ACCEPT_GUID, sizeof(ACCEPT_GUID));
-    SHA1((const unsigned char *)text, sizeof(text) - 1, digest);
-    base64_encode((struct span){(const char *)digest, sizeof(digest)}, out);
-}
-
-static bool list_has(struct span list, struct span word)
-{
-    while (list.len)
-        if (span_equal_nocase(span_trim(span_split(&list, ',')), word))
-            return true;
-    return false;
-}
-
-struct answer_headers {
-    bool upgrade, connection, accept;
-    struct span protocol;
-};
-
-static void read_header(struct span line, struct span accept, struct answer_headers *headers)
-{
-    struct span name = span_split(&line, ':'), value = span_trim(line);
-    if (span_equal_nocase(name, SPAN("upgrade")))
-        headers->upgrade = span_equal_nocase(value, SPAN("websocket"));
-    else if (span_equal_nocase(name, SPAN("connection")))
-        headers->connection = list_has(value, SPAN("upgrade"));
-    else if (span_equal_nocase(name, SPAN("sec-websocket-accept")))
-        headers->accept = span_equal(value, accept);
-    else if (span_equal_nocase(name, SPAN("sec-websocket-protocol")))
-        headers->protocol = value;
-}
-
-static int read_status(struct span line)
-{
-    uint64_t status;
-    if (line.len < 12 || strncmp(line.data, "HTTP/1.", 7) || line.data[8] != ' ')
-        return -1;
-    if (span_to_u64((struct span){line.data + 9, 3}, 999, &status))
-        return -1;
-    return (int)status;
-}
-
-static struct span next_line(struct span *rest)
-{
-    struct span line = span_split(rest, '\n');
-    if (line.len && line.data[line.len - 1] == '\r')
-        line.len--;
-    return line;
-}
-
-int ws_answer_read(struct span data, const char key[WS_KEY_LEN + 1], struct ws_answer *ret)
-{
-    struct answer_headers headers = {0};
-    const char *end = memmem(data.data, data.len, "\r\n\r\n", 4);
-    bytes_auto accept = BYTES_INIT;
-    if (!end)
-        return data.len >= WS_ANSWER_MAX ? -1 : 0;
-    size_t length = (size_t)(end - data.data) + 4;
-    struct span rest = {data.data, length - 2};
-    int status = read_status(next_line(&rest));
-    if (status < 0 || length > WS_ANSWER_MAX)
-        return -1;
-    accept_for(key, &accept);
-    while (rest.len)
-        read_header(next_line(&rest), bytes_span(&accept), &headers);
-    if (status == 101 && !(headers.upgrade && headers.connection && headers.accept))
-        return -1;
-    *ret = (struct ws_answer){.status = status, .protocol = headers.protocol, .length = length};
-    return 1;
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The opening handshake of RFC 6455, 4, from the client's side: where to, what is asked, what was answered.
- * Pure, but for ws_target_parse, which resolves names (it blocks; call it before the loop runs). */
+/* The opening handshake of RFC 6455, 4, from the client's side: where to, and what is asked. Pure, but for
+ * ws_target_parse, which resolves names (it blocks; call it before the loop runs). */
 #ifndef SIM_WS_HANDSHAKE_H
 #define SIM_WS_HANDSHAKE_H
 
 #include "base/bytes.h"
 
 #include <sys/socket.h>
-
-#define WS_ANSWER_MAX 16384 /* bytes of an answer's head */
 
 struct ws_target {
     struct sockaddr_storage addr;
@@ -33,15 +31,5 @@ struct ws_request {
 /* `key`: the base64 of 16 random bytes, with its NUL. */
 void ws_request_write(const struct ws_target *target, const struct ws_request *request,
                       const char key[WS_KEY_LEN + 1], struct bytes *out);
-
-struct ws_answer {
-    int status;           /* 101 only with the right Upgrade, Connection and Sec-WebSocket-Accept */
-    struct span protocol; /* the one chosen, borrowed; empty: none */
-    size_t length;        /* of the head with its empty line; what follows are frames or the refusal's body */
-};
-
-/* 1: *ret is filled; 0: more bytes are needed; -1: no HTTP, over WS_ANSWER_MAX, or a 101 that does not fit
- * the key. */
-int ws_answer_read(struct span data, const char key[WS_KEY_LEN + 1], struct ws_answer *ret);
 
 #endif

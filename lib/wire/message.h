@@ -51,6 +51,14 @@ enum message_result {
  * nothing behind the second element, unless there is none. */
 enum message_result message_peek(enum encoding encoding, struct span head, bool whole, int64_t *ret_type);
 
+/* The types 30 to 35, which are presence's own. */
+bool message_is_presence(int64_t type);
+/* The type of any message, from its first bytes. OK: an array that begins with two integers, and *ret_type the
+ * second. MORE: they have not come, within MESSAGE_TYPE_MAX bytes. OTHER: anything else. */
+#define MESSAGE_TYPE_MAX 64
+enum message_result message_peek_type(enum encoding encoding, struct span head, bool whole,
+                                      int64_t *ret_type);
+
 struct heartbeat {
     struct span from; /* the fromId; an integer's decimal text stands in from_text */
     char from_text[24];
@@ -124,6 +132,8 @@ void message_write_snapshot_head(enum encoding encoding, struct span viewer, uin
 
 /* A close frame; of the reason at most 123 bytes. */
 void frame_write_close(unsigned code, const char *reason, struct bytes *out);
+/* The same of a payload that stands already, of at most 125 bytes. */
+void frame_append_close(struct span payload, struct bytes *out);
 /* The header of an unmasked frame: returns its length, 2–10. */
 size_t frame_header(uint8_t first_byte, uint64_t payload_len, uint8_t out[10]);
 

@@ -19,9 +19,9 @@ static int read_all(struct span bytes, size_t step, struct bytes *out)
         bytes.data += piece.len;
         bytes.len -= piece.len;
         while ((result = ws_reader_next(&r, &piece, &e)) > 0) {
-            if (e.payload.len > MESSAGE_MAX && e.opcode < WS_CLOSE)
+            if (e.payload.len > MESSAGE_MAX && e.opcode < FRAME_CLOSE)
                 abort();
-            bytes_printf(out, "%d %u %zu ", (int)e.opcode, e.opcode == WS_CLOSE ? e.close_code : 0,
+            bytes_printf(out, "%d %u %zu ", (int)e.opcode, e.opcode == FRAME_CLOSE ? e.close_code : 0,
                          e.payload.len);
             bytes_append_span(out, e.payload);
         }

@@ -124,8 +124,8 @@ static void on_received(void *arg, struct span frames)
     struct ws_event event;
     int result;
     while ((result = ws_reader_next(&v->reader, &frames, &event)) > 0)
-        if (event.opcode == WS_TEXT || event.opcode == WS_BINARY)
-            take(v, event.opcode == WS_TEXT ? ENCODING_JSON : ENCODING_MSGPACK, event.payload);
+        if (event.opcode == FRAME_TEXT || event.opcode == FRAME_BINARY)
+            take(v, event.opcode == FRAME_TEXT ? ENCODING_JSON : ENCODING_MSGPACK, event.payload);
     if (result < 0)
         simulation_fail("viewer %s is sent a wrong frame (%d)", v->name, result);
 }

@@ -13,18 +13,19 @@ declare -A below=(
     [redis]='redis net base'
     [store]='store redis net wire presence base'
     [http]='http net auth wire presence base'
+    [relay]='relay http net auth wire presence base'
     [fanout]='fanout http net wire presence base'
 )
 # header prefix -> the only files that may include it
 declare -A homes=(
-    [uv.h]='lib/net/* lib/redis/redis_* lib/http/* lib/fanout/websocket* cmd/presence-sim/ws_client.c'
+    [uv.h]='lib/net/* lib/redis/redis_* lib/http/* lib/relay/upstream.c lib/fanout/websocket* cmd/presence-sim/ws_client.c'
     [curl]='lib/http/http_get.c lib/http/https_get.c'
     [libwebsockets.h]='lib/fanout/websocket*'
     [hiredis]='lib/redis/*'
     [msgpack]='lib/wire/encoder.h'
     [jansson.h]='lib/wire/json_reader.h lib/auth/* lib/store/reads.c'
     [jwt.h]='lib/auth/hmac.*'
-    [openssl]='lib/auth/* lib/redis/redis_tls.c cmd/presence-sim/ws_handshake.c'
+    [openssl]='lib/auth/* lib/redis/redis_tls.c lib/http/handshake.c'
     [microhttpd.h]='cmd/presence-api/http*'
 )
 bad=0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/cases.h"
-#include "wire/message.h"
+#include "wire/frame.h"
 
 static void test_headers(void **state)
 {
@@ -51,11 +51,76 @@ static void test_control(void **state)
     }
 }
 
+static void test_heads(void **state)
+{
+    static const struct {
+        const char *name;
+        struct span data;
+        int result;
+        uint64_t payload;
+    } cases[] = {
+        {"nothing", SPAN(""), 0, 0},
+        {"a byte", SPAN("\x82"), 0, 0},
+        {"short", SPAN("\x82\x7d"), 1, 125},
+        {"half a length", SPAN("\x82\x7e\x00"), 0, 0},
+        {"16 bits", SPAN("\x82\x7e\x00\x7e"), 1, 126},
+        {"64 bits", SPAN("\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"), 1, 65536},
+        {"not minimal in 16 bits", SPAN("\x82\x7e\x00\x7d"), -1, 0},
+        {"not minimal in 64 bits", SPAN("\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff"), -1, 0},
+        {"2^63", SPAN("\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00"), -1, 0},
+        {"a mask", SPAN("\x82\x80"), -1, 0},
+        {"a reserved bit", SPAN("\xc2\x00"), -1, 0},
+        {"opcode 3", SPAN("\x83\x00"), -1, 0},
+        {"opcode 11", SPAN("\x8b\x00"), -1, 0},
+        {"a ping", SPAN("\x89\x7d"), 1, 125},
+        {"a long ping", SPAN("\x89\x7e\x00\x7e"), -1, 0},
+        {"a ping in fragments", SPAN("\x09\x00"), -1, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct frame_head head = {0};
+        expect_int(cases[i].name, frame_head_read(cases[i].data, &head), cases[i].result);
+        expect_int(cases[i].name, head.payload, cases[i].payload);
+        expect_int(cases[i].name, head.length, cases[i].result == 1 ? cases[i].data.len : 0);
+    }
+}
+
+static void test_masks(void **state)
+{
+    const uint8_t mask[FRAME_MASK_SIZE] = {1, 2, 4, 8};
+    uint8_t header[FRAME_HEADER_MAX + FRAME_MASK_SIZE];
+    bytes_auto out = BYTES_INIT;
+    size_t len = frame_header_masked(0x81, 5, mask, header);
+    expect_span("header", ((struct span){(const char *)header, len}), SPAN("\x81\x85\x01\x02\x04\x08"));
+    frame_mask(SPAN("aa"), mask, 0, &out);
+    frame_mask(SPAN("aaa"), mask, 2, &out);
+    expect_span("in two pieces", bytes_span(&out), SPAN("`cei`"));
+}
+
+static void test_close_faults(void **state)
+{
+    static const struct {
+        const char *name;
+        struct span payload;
+        unsigned fault;
+    } cases[] = {
+        {"none", SPAN(""), 0},
+        {"a code", SPAN("\x03\xe8"), 0},
+        {"a reason", SPAN("\x0f\xa0gr\xc3\xbc\xc3\x9f"), 0},
+        {"half a code", SPAN("\x03"), 1002},
+        {"1005", SPAN("\x03\xed"), 1002},
+        {"2999", SPAN("\x0b\xb7"), 1002},
+        {"5000", SPAN("\x13\x88"), 1002},
+        {"no UTF-8", SPAN("\x03\xe8\xff"), 1007},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        expect_int(cases[i].name, frame_close_fault(cases[i].payload), cases[i].fault);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_control),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_control),      cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_masks),   cmocka_unit_test(test_close_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,13 +218,58 @@ static void test_golden_types(void **state)
     }
 }
 
+static void test_types(void **state)
+{
+    static const struct {
+        const char *name;
+        struct span head;
+        bool whole;
+        enum message_result msgpack, json;
+        int64_t type;
+    } cases[] = {
+        {"nothing yet", SPAN(""), false, MESSAGE_MORE, MESSAGE_MORE, 0},
+        {"nothing", SPAN(""), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+        {"an array", SPAN("\x95"), false, MESSAGE_MORE, MESSAGE_OTHER, 0},
+        {"cut", SPAN("\x95"), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+        {"a channel", SPAN("\x95\x00"), false, MESSAGE_MORE, MESSAGE_OTHER, 0},
+        {"audio", SPAN("\x95\x00\x03"), false, MESSAGE_OK, MESSAGE_OTHER, 3},
+        {"wide", SPAN("\xdd\x00\x00\x00\x05\xcf\x00\x00\x00\x00\x00\x00\x00\x00\xcd\x00\x1f"), false,
+         MESSAGE_OK, MESSAGE_OTHER, 31},
+        {"a text for a channel", SPAN("\x95\xa1x\x1f"), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+        {"a text for a type", SPAN("\x95\x00\xa1x"), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+        {"one element", SPAN("\x91\x00"), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+        {"JSON", SPAN("[0,31,"), false, MESSAGE_OTHER, MESSAGE_OK, 31},
+        {"JSON with blanks", SPAN(" [ 0 , 3 ]"), true, MESSAGE_OTHER, MESSAGE_OK, 3},
+        {"JSON that may go on", SPAN("[0,3"), false, MESSAGE_OTHER, MESSAGE_MORE, 0},
+        {"JSON of a text", SPAN("[\"a\",3]"), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+        {"an object", SPAN("{\"a\":1}"), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+        {"words", SPAN("hello"), true, MESSAGE_OTHER, MESSAGE_OTHER, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t type = 0;
+        expect_int(cases[i].name, message_peek_type(ENCODING_MSGPACK, cases[i].head, cases[i].whole, &type),
+                   cases[i].msgpack);
+        expect_int(cases[i].name, message_peek_type(ENCODING_JSON, cases[i].head, cases[i].whole, &type),
+                   cases[i].json);
+        if (cases[i].type)
+            expect_int(cases[i].name, type, cases[i].type);
+    }
+    char blanks[MESSAGE_TYPE_MAX];
+    int64_t type;
+    memset(blanks, ' ', sizeof(blanks));
+    expect_int("too many blanks",
+               message_peek_type(ENCODING_JSON, (struct span){blanks, sizeof(blanks)}, false, &type),
+               MESSAGE_OTHER);
+    assert_false(message_is_presence(29) || message_is_presence(36));
+    assert_true(message_is_presence(30) && message_is_presence(35));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_long_heads),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_golden_types),
+        cmocka_unit_test(test_heads),    cmocka_unit_test(test_long_heads),
+        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_golden_types),
+        cmocka_unit_test(test_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -410,6 +410,11 @@ static void run(void *arg)
         loop_task_want(h->task);
 }
 
+static void on_epoll(void *arg, int events)
+{
+    run(arg);
+}
+
 struct http *http_create(struct loop *loop, const struct http_config *config, const struct http_hooks *hooks,
                          void *arg)
 {
@@ -425,7 +430,7 @@ struct http *http_create(struct loop *loop, const struct http_config *config, co
     h->daemon = start_daemon(h);
     if (h->daemon)
         h->watch = loop_watch_create(loop, MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
-                                     run, h);
+                                     on_epoll, h);
     if (h->watch)
         return h;
     http_destroy(h);

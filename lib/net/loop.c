@@ -24,6 +24,7 @@ struct loop {
     struct list signals;
     bool running, stopping;
     bool rests, hurries; /* what was said of this turn */
+    int64_t rest_us;     /* of a turn that rests, from its beginning */
     int64_t polled_us;   /* when it last looked for events */
     int64_t woken_us;    /* when it had found some, to within a millisecond */
     struct metric *turns;
@@ -49,7 +50,8 @@ struct loop_task {
 
 struct loop_watch {
     uv_poll_t uv;
-    void (*fire)(void *arg);
+    int wanted; /* enum loop_events */
+    void (*fire)(void *arg, int events);
     void *arg;
 };
 
@@ -91,7 +93,7 @@ static void on_check(uv_check_t *check)
 /* A library serves some events by itself (pings), as many as a peer likes to send. */
 static bool is_long_silent(struct loop *loop, int64_t now_us)
 {
-    if (now_us - loop->polled_us > REST_US)
+    if (now_us - loop->polled_us > loop->rest_us)
         loop->silent = 0;
     else if (!loop->rests && !loop->hurries && loop->silent < SILENT_TURNS)
         loop->silent++;
@@ -101,7 +103,7 @@ static bool is_long_silent(struct loop *loop, int64_t now_us)
 /* Of what is left of a rest, what the timers leave. */
 static int64_t rest_left_us(struct loop *loop, int64_t now_us)
 {
-    int64_t left_us = loop->polled_us + REST_US - now_us, timeout_ms;
+    int64_t left_us = loop->polled_us + loop->rest_us - now_us, timeout_ms;
     bool unasked = is_long_silent(loop, now_us);
     if (!(loop->rests || unasked) || loop->hurries || left_us <= 0)
         return 0;
@@ -165,6 +167,7 @@ struct loop *loop_create(void)
         free(loop);
         return NULL;
     }
+    loop->rest_us = REST_US;
     list_init(&loop->wanted);
     list_init(&loop->signals);
     uv_prepare_init(&loop->uv, &loop->prepare);
@@ -231,6 +234,11 @@ void loop_coalesce(struct loop *loop)
 void loop_poll_now(struct loop *loop)
 {
     loop->hurries = true;
+}
+
+void loop_rest_at_most(struct loop *loop, int64_t us)
+{
+    loop->rest_us = us;
 }
 
 void loop_rest_unasked(struct loop *loop)
@@ -322,13 +330,19 @@ void loop_task_destroy(struct loop_task *task)
     free(task);
 }
 
+_Static_assert((int)LOOP_READ == (int)UV_READABLE && (int)LOOP_WRITE == (int)UV_WRITABLE, "events");
+
 static void on_watched(uv_poll_t *handle, int status, int events)
 {
     struct loop_watch *watch = handle->data;
-    watch->fire(watch->arg);
+    if (uv_is_closing((uv_handle_t *)handle))
+        return;
+    /* On an error libuv has stopped watching. */
+    watch->fire(watch->arg, status < 0 ? watch->wanted : events);
 }
 
-struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*fire)(void *arg), void *arg)
+struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*fire)(void *arg, int events),
+                                     void *arg)
 {
     struct loop_watch *watch = mem_zalloc(sizeof(*watch));
     watch->fire = fire;
@@ -338,8 +352,19 @@ struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*fire)(voi
         return NULL;
     }
     watch->uv.data = watch;
-    uv_poll_start(&watch->uv, UV_READABLE, on_watched);
+    loop_watch_want(watch, LOOP_READ);
     return watch;
+}
+
+void loop_watch_want(struct loop_watch *watch, int events)
+{
+    if (watch->wanted == events)
+        return;
+    watch->wanted = events;
+    if (events)
+        uv_poll_start(&watch->uv, events, on_watched);
+    else
+        uv_poll_stop(&watch->uv);
 }
 
 void loop_watch_destroy(struct loop_watch *watch)

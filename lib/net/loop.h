@@ -23,6 +23,8 @@ void loop_stop(struct loop *loop);
  * come. */
 void loop_coalesce(struct loop *loop);
 void loop_poll_now(struct loop *loop);
+/* The 8 ms become these, from now on: for a process that passes on what may not wait so long. */
+void loop_rest_at_most(struct loop *loop, int64_t us);
 /* From now on, after 64 turns in close succession of which nobody has said anything, such turns rest, too:
  * what a library serves by itself costs no more, however much a peer sends of it. */
 void loop_rest_unasked(struct loop *loop);
@@ -54,11 +56,18 @@ struct loop_task *loop_task_create(struct loop *loop, void (*fire)(void *arg), v
 void loop_task_want(struct loop_task *task);
 void loop_task_destroy(struct loop_task *task);
 
-/* Calls `fire` in each turn in which the descriptor can be read. */
+/* Calls `fire` in each turn in which the descriptor can be read or written, as far as that is wanted: at the
+ * beginning reading. Behind an error of the descriptor, which reading or writing finds, it is called with all
+ * that is wanted, once. */
+enum loop_events { LOOP_READ = 1, LOOP_WRITE = 2 };
 struct loop_watch;
 /* NULL: the loop takes no descriptor more. */
-struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*fire)(void *arg), void *arg);
-/* Before the descriptor is closed. NULL is fine. */
+struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*fire)(void *arg, int events),
+                                     void *arg);
+/* events: 0 or several of them. */
+void loop_watch_want(struct loop_watch *watch, int events);
+/* Before the descriptor is closed, or somebody else watches it. May be called from its own function; NULL is
+ * fine. */
 void loop_watch_destroy(struct loop_watch *watch);
 
 /* Signals arrive as ordinary events; SIGPIPE is ignored by loop_create. */

@@ -12,6 +12,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define EVENTS  50
@@ -406,7 +407,7 @@ static void test_tasks_do_not_rest(void **state)
     assert_true(took_ms < EVENTS * REST_MS);
 }
 
-static void on_readable(void *arg)
+static void on_readable(void *arg, int events)
 {
     struct trace *t = arg;
     loop_stop(t->loop);
@@ -425,6 +426,37 @@ static void test_a_watched_descriptor_is_told(void **state)
     loop_destroy(t.loop);
     close(ends[0]);
     close(ends[1]);
+}
+
+static void on_any(void *arg, int events)
+{
+    struct trace *t = arg;
+    if (events & LOOP_WRITE)
+        t->count++;
+    if (events & LOOP_READ)
+        loop_stop(t->loop);
+}
+
+/* Only what is wanted is told. */
+static void test_a_watched_descriptor_is_written(void **state)
+{
+    struct trace t = {.loop = loop_create()};
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    struct loop_watch *watch = loop_watch_create(t.loop, ends[0], on_any, &t);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    loop_run(t.loop);
+    assert_int_equal(t.count, 0);
+    loop_watch_want(watch, LOOP_READ | LOOP_WRITE);
+    loop_run(t.loop);
+    assert_true(t.count > 0); /* loop_stop has it look once more */
+    close(ends[1]);
+    loop_watch_want(watch, 0);
+    loop_watch_want(watch, LOOP_READ);
+    loop_run(t.loop);
+    loop_watch_destroy(watch);
+    loop_destroy(t.loop);
+    close(ends[0]);
 }
 
 int main(void)
@@ -447,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_turns_are_measured),
         cmocka_unit_test(test_tasks_do_not_rest),
         cmocka_unit_test(test_a_watched_descriptor_is_told),
+        cmocka_unit_test(test_a_watched_descriptor_is_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 pkg_libs = $(shell pkg-config --libs $(1))
 
 # The layers, lowest first; a layer is an archive, and links only with those below it.
-LAYERS := base presence wire auth net redis store http fanout
+LAYERS := base presence wire auth net redis store http relay fanout
 below_base := base
 below_presence := presence base
 below_wire := wire presence base
@@ -30,7 +30,8 @@ below_net := net base
 below_redis := redis net base
 below_store := store redis net wire presence base
 below_http := http net auth wire presence base
-below_fanout := fanout http store redis net auth wire presence base
+below_relay := relay http net auth wire presence base
+below_fanout := fanout relay http store redis net auth wire presence base
 libs_base :=
 libs_presence := $(libs_base)
 libs_wire := $(call pkg_libs,$(MSGPACK) jansson)
@@ -39,6 +40,7 @@ libs_net := $(call pkg_libs,libuv)
 libs_redis := $(call pkg_libs,libuv hiredis libssl libcrypto)
 libs_store := $(libs_redis) $(call pkg_libs,$(MSGPACK) jansson libcrypto)
 libs_http := $(libs_net) $(libs_auth) $(libs_wire) $(call pkg_libs,libcurl)
+libs_relay := $(libs_http)
 libs_fanout := $(call pkg_libs,libuv libwebsockets hiredis $(MSGPACK) jansson libjwt libssl libcrypto libcurl)
 libs_presence-ws := $(libs_fanout)
 libs_presence-api := $(libs_fanout) $(call pkg_libs,libmicrohttpd)
@@ -103,7 +105,7 @@ $(BUILD)/lib/lib$(1).a: $$(call objects,lib/$(1)/*.c) $(if $(filter store,$(1)),
 	@mkdir -p $$(@D)
 	$(Q)rm -f $$@ && ar rcs $$@ $$^
 $(BUILD)/test/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(if $(filter fanout,$(1)),$(TEST_FANOUT)) $(TEST_SUPPORT) \
-    $(if $(filter wire store,$(1)),$(call program_archive,presence-sim)) $$(call archives,$(1))
+    $(if $(filter wire store relay,$(1)),$(call program_archive,presence-sim)) $$(call archives,$(1))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $$^ $$(libs_$(1)) -lcmocka -o $$@

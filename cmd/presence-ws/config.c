@@ -5,6 +5,7 @@
 #include "http/jwks_fetch.h"
 #include "http/proxies.h"
 #include "net/listener.h"
+#include "relay/upstream_list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,8 +70,24 @@ static const struct setting rows[] = {
                  "bytes a second of messages that are not presence's; 0: any rate"),
 };
 
+static const struct setting upstream_rows[] = {
+    SETTING_TEXT(
+        "upstream", "PRESENCE_UPSTREAM", AT(upstream), NULL, "<url>",
+        "the push-to-talk server behind this one, which gets all messages but presence's: "
+        "ws://host:port, unix:/path; of several, separated by commas, each user has one (default: none)",
+        .repeat = true),
+    SETTING_TEXT("upstream-roles", "PRESENCE_UPSTREAM_ROLES", AT(upstream_roles), "mobile", NULL,
+                 "roles whose clients are passed on, separated by commas: mobile, web, dashboard; the others "
+                 "end here"),
+    SETTING_DURATION("upstream-timeout", "PRESENCE_UPSTREAM_TIMEOUT", AT(upstream_timeout_ms), "2s", 10,
+                     60000, "time for an upstream to answer a handshake, before the client gets 502"),
+    SETTING_SIZE("upstream-message-max", "PRESENCE_UPSTREAM_MESSAGE_MAX", AT(upstream_message_max), "16m",
+                 1024, 1 << 30, "bytes of a message that is passed on, in either direction"),
+};
+
 static const struct setting_table tables[] = {
     {rows, sizeof(rows) / sizeof(rows[0]), 0, "Server"},
+    {upstream_rows, sizeof(upstream_rows) / sizeof(upstream_rows[0]), 0, "Upstream"},
     {key_settings, KEY_SETTINGS_COUNT, AT(keys), "Tokens"},
     {policy_settings, POLICY_SETTINGS_COUNT, AT(policy), "Presence"},
     {redis_settings, REDIS_SETTINGS_COUNT, AT(redis), "Redis"},
@@ -85,7 +102,8 @@ static void warn(const void *config, struct settings_report *report)
         settings_warn(report, "auth_none",
                       "PRESENCE_AUTH=none: every local program may name its user and role");
     if (!c->policy.enabled)
-        settings_warn(report, "idle", "PRESENCE_ENABLED=false: clients are held, but no presence is kept");
+        settings_warn(report, "idle", "PRESENCE_ENABLED=false: clients are held%s, but no presence is kept",
+                      c->upstream ? " and passed on" : "");
 }
 
 static enum log_level log_level_of(const void *config)
@@ -124,6 +142,35 @@ static int check_auth(struct config *c, const struct listen_set *set, struct set
     return 0;
 }
 
+bool config_has_upstream(const struct config *c, enum role role)
+{
+    return c->upstream && c->upstream_role_bits & 1u << role;
+}
+
+static int check_upstream(struct config *c, struct settings_error *error)
+{
+    struct span rest = span_of(c->upstream_roles);
+    struct upstream_list list;
+    char text[400];
+    if (upstream_list_parse(c->upstream, &list, text, sizeof(text)) < 0) {
+        settings_fail(error, "PRESENCE_UPSTREAM: %s", text);
+        return -1;
+    }
+    upstream_list_finish(&list);
+    c->upstream_role_bits = 0;
+    while (rest.len > 0) {
+        struct span name = span_trim(span_split(&rest, ','));
+        enum role role;
+        if (role_parse(name, &role) < 0) {
+            settings_fail(error, "PRESENCE_UPSTREAM_ROLES: '%.*s' is none of mobile, web, dashboard",
+                          name.len < 100 ? (int)name.len : 100, name.data);
+            return -1;
+        }
+        c->upstream_role_bits |= 1u << role;
+    }
+    return 0;
+}
+
 int config_check(void *config, struct settings_error *error)
 {
     struct config *c = config;
@@ -135,7 +182,8 @@ int config_check(void *config, struct settings_error *error)
     }
     if (host_check_settings(c->allowed_origins, c->allowed_hosts, error->text, sizeof(error->text)) < 0 ||
         proxies_check_settings(c->trusted_proxies, c->proxy_protocol, error) < 0 ||
-        policy_settings_check(&c->policy, error) < 0 || redis_config_resolve(&c->redis, error) < 0)
+        check_upstream(c, error) < 0 || policy_settings_check(&c->policy, error) < 0 ||
+        redis_config_resolve(&c->redis, error) < 0)
         return -1;
     return check_auth(c, &set, error);
 }

@@ -22,8 +22,11 @@ struct config {
     bool refresh_on_pong;  /* PRESENCE_REFRESH_ON_PONG */
     int64_t ping_interval_ms, pong_timeout_ms, stuck_timeout_ms, head_timeout_ms, drain_delay_ms,
         drain_timeout_ms;
-    int64_t batch_window_ms; /* PRESENCE_BATCH_WINDOW */
-    int64_t ring_bytes;      /* PRESENCE_RING_SIZE */
+    int64_t batch_window_ms;         /* PRESENCE_BATCH_WINDOW */
+    int64_t ring_bytes;              /* PRESENCE_RING_SIZE */
+    char *upstream, *upstream_roles; /* PRESENCE_UPSTREAM, PRESENCE_UPSTREAM_ROLES */
+    int64_t upstream_timeout_ms, upstream_message_max;
+    unsigned upstream_role_bits; /* by config_check: 1 << enum role */
     int64_t max_connections, max_per_user, max_connects_per_user, max_per_address, max_byte_rate;
     struct key_settings keys;
     struct token_warnings key_warnings; /* found by config_check */
@@ -34,7 +37,9 @@ struct config {
 
 extern const struct program_info program;
 
-/* Checks what single rows can't: 0, or -1 with *error. Resolves the Redis settings. */
+/* Checks what single rows can't: 0, or -1 with *error. Resolves the Redis settings, and the roles with upstreams. */
 int config_check(void *config, struct settings_error *error);
+/* Whether clients of that role are passed on to an upstream. */
+bool config_has_upstream(const struct config *c, enum role role);
 
 #endif

@@ -3,19 +3,26 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "counters.h"
+#include "relaying.h"
 #include "wire/control.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#define CLOSE_GOING_AWAY    1001
+#define CLOSE_INTERNAL      1011
 #define CLOSE_RESTART       1012
 #define CLOSE_TRY_AGAIN     1013
+#define CLOSE_BAD_GATEWAY   1014
 #define CLOSE_TOKEN_EXPIRED 4401
 #define CLOSE_KICKED        4403
 
+#define CLOSE_HEADER  2   /* bytes of a close frame before its payload */
 #define HELLOS_A_TICK 400 /* clients: about 2 ms of a tick of 20 */
 
 struct client {
@@ -25,6 +32,7 @@ struct client {
     struct websocket *ws;
     struct session *session; /* of a phone, while it may end by this connection */
     struct subscription *subscription;
+    struct relay *relay; /* to its upstream; NULL: none */
     struct inbox inbox;
     char *token_id; /* NULL: it has none */
     struct quota_place place;
@@ -47,10 +55,10 @@ struct connections {
     struct websocket_endpoint *endpoint;
     struct list all; /* who was examined in this round of HELLOs stands behind who was not */
     size_t phones;
-    uint8_t hello_round; /* grows when all are to be told again */
-    /* Of connections_adopt, whose callbacks run within the call. */
-    struct session *adopted;
-    bool adopted_kicked;
+    uint8_t hello_round;   /* grows when all are to be told again */
+    struct relays *relays; /* NULL: there are no upstreams */
+    struct log_limit upstreams_lost;
+    struct arrival *arrival; /* of connections_adopt, whose callbacks run within the call */
 };
 
 struct inbox *connection_inbox(struct client *c)
@@ -71,6 +79,23 @@ int64_t connection_now_ms(const struct client *c)
 bool connection_closing(const struct client *c)
 {
     return c->closing;
+}
+
+struct websocket *connection_websocket(const struct client *c)
+{
+    return c->ws;
+}
+
+struct relay *connection_relay(const struct client *c)
+{
+    return c->relay;
+}
+
+bool connection_takes_message(const struct client *c)
+{
+    if (c->closing)
+        return true; /* it is thrown away */
+    return websocket_ready(c->ws) && (!c->subscription || !subscribers_in_message(c->subscription));
 }
 
 bool connection_has_session(const struct client *c)
@@ -107,15 +132,79 @@ static void abandon_session(struct client *c)
     redis_glue_dirty(c->of->redis);
 }
 
+/* The client goes away: so does its upstream, with the same close frame, or without one. */
+static void leave_upstream(struct client *c, unsigned code, const char *reason)
+{
+    bytes_auto frame = BYTES_INIT;
+    struct relay *relay = c->relay;
+    c->relay = NULL;
+    if (!relay)
+        return;
+    if (code == 0) {
+        relay_end(relay);
+        return;
+    }
+    frame_write_close(code, reason, &frame);
+    relay_close(relay, (struct span){frame.data + CLOSE_HEADER, frame.len - CLOSE_HEADER});
+}
+
+static void say_goodbye(struct client *c, unsigned code, const char *reason)
+{
+    c->closing = true;
+    log_debug("client_closed", LOG_N("code", code), LOG_T("reason", reason),
+              LOG_T("peer", websocket_peer(c->ws)));
+    websocket_close(c->ws, code, reason);
+}
+
 void connection_close(struct client *c, unsigned code, const char *reason, const char *session_reason)
 {
     if (c->closing)
         return;
-    c->closing = true;
     end_session(c, session_reason, SESSION_REFUSED);
-    log_debug("client_closed", LOG_N("code", code), LOG_T("reason", reason),
-              LOG_T("peer", websocket_peer(c->ws)));
-    websocket_close(c->ws, code, reason);
+    leave_upstream(c, code, reason);
+    say_goodbye(c, code, reason);
+}
+
+/* As at a drain: the client will come back. */
+static void keep_session(struct client *c)
+{
+    if (!c->session)
+        return;
+    session_drain(&c->of->redis->sessions, c->session);
+    abandon_session(c);
+}
+
+/* Codes of a server that goes, or could not go on: not the client's own end (RFC 6455, 7.4.1). */
+static bool means_trouble(unsigned code)
+{
+    return code == CLOSE_GOING_AWAY || (code >= CLOSE_INTERNAL && code <= CLOSE_BAD_GATEWAY);
+}
+
+void connection_upstream_closed(struct client *c, struct span payload)
+{
+    unsigned code =
+        payload.len < 2 ? 0 : (unsigned)((uint8_t)payload.data[0] << 8 | (uint8_t)payload.data[1]);
+    c->relay = NULL;
+    metric_add(&counters.upstream_closed, 1);
+    if (means_trouble(code))
+        keep_session(c);
+    else
+        end_session(c, "upstream", SESSION_REFUSED);
+    c->closing = true;
+    log_debug("upstream_closed", LOG_N("code", code), LOG_T("peer", websocket_peer(c->ws)));
+    websocket_close_with(c->ws, payload);
+}
+
+void connection_upstream_lost(struct client *c, const char *why)
+{
+    int64_t left_out;
+    c->relay = NULL;
+    metric_add(&counters.upstream_lost, 1);
+    keep_session(c);
+    if (log_limit_pass(&c->of->upstreams_lost, connection_now_ms(c), &left_out))
+        log_warn("upstream_lost", LOG_T("why", why), LOG_T("peer", websocket_peer(c->ws)),
+                 LOG_N("left_out", left_out));
+    say_goodbye(c, CLOSE_RESTART, "Upstream lost");
 }
 
 void connection_too_slow(struct client *c)
@@ -138,6 +227,7 @@ static void drop(struct client *c, struct metric *counter)
               LOG_T("peer", websocket_peer(c->ws)));
     c->closing = true;
     abandon_session(c);
+    leave_upstream(c, 0, NULL);
     websocket_drop(c->ws);
 }
 
@@ -167,10 +257,10 @@ static void write_hello(const struct client *c, struct bytes *out)
     message_write_hello((enum encoding)c->inbox.encoding, &hello, out);
 }
 
-void connection_send_hello(struct client *c)
+static void send_hello(struct client *c)
 {
     bytes_auto frame = BYTES_INIT;
-    if (!c->hello_due || c->closing || !websocket_ready(c->ws) ||
+    if (!c->hello_due || c->closing || !websocket_ready(c->ws) || (c->relay && relay_in_message(c->relay)) ||
         (c->subscription && !subscribers_may_send(c->of->with.subscribers, c->subscription)))
         return;
     c->hello_due = false;
@@ -201,7 +291,7 @@ void connections_tick(struct connections *cs)
         list_append(&cs->all, &c->link);
         c->hello_round = cs->hello_round;
         c->hello_due = c->speaks_v1;
-        connection_send_hello(c);
+        send_hello(c);
     }
 }
 
@@ -233,7 +323,8 @@ static int64_t stuck_at(const struct client *c)
 /* Something with a deadline has begun: plans the next examination. */
 void connection_schedule(struct client *c)
 {
-    const int64_t others[] = {c->expires_ms, c->release_ms, stuck_at(c)};
+    const int64_t others[] = {c->expires_ms, c->release_ms, stuck_at(c),
+                              c->relay ? relay_check_due(c->relay) : INT64_MAX};
     int64_t due_ms = check_due(c);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (others[i] > 0 && others[i] < due_ms)
@@ -262,6 +353,10 @@ static void on_timer(struct wheel_timer *timer, int64_t now_ms)
         drop(c, &counters.viewers_stuck);
         return;
     }
+    if (c->relay)
+        relay_check(c->relay, now_ms);
+    if (c->closing)
+        return;
     if (now_ms >= check_due(c)) {
         if (c->pinged_ms) {
             drop(c, &counters.dropped_silent);
@@ -421,12 +516,22 @@ static void log_arrival(const struct gate_request *request)
                LOG_T("peer", request->peer));
 }
 
+static void open_upstream(struct client *c, struct arrival *arrival)
+{
+    if (arrival->upstream < 0)
+        return;
+    c->relay = relay_create(c->of->relays, arrival->upstream, arrival->early, c);
+    arrival->upstream = -1;
+    if (!c->relay)
+        connection_upstream_lost(c, "the loop takes no descriptor more");
+}
+
 void *connection_opened(void *arg, struct websocket *ws, struct gate_request *request)
 {
     struct connections *cs = arg;
     const struct token *t = &request->token;
     struct client *c = mem_zalloc(sizeof(*c));
-    bool kicked = cs->adopted && cs->adopted_kicked;
+    struct arrival *arrival = cs->arrival;
     c->of = cs;
     c->ws = ws;
     c->heard_ms = c->ponged_ms = loop_now_ms(cs->with.loop);
@@ -450,31 +555,54 @@ void *connection_opened(void *arg, struct websocket *ws, struct gate_request *re
         websocket_write(ws, bytes_span(&frame));
     }
     if (cs->config->policy.enabled && c->inbox.role == ROLE_MOBILE) {
-        c->session = cs->adopted ? cs->adopted : connections_open_session(cs, request, c);
+        c->session = arrival->session ? arrival->session : connections_open_session(cs, request, c);
         c->session->owner = c;
-        cs->adopted = NULL;
+        arrival->session = NULL;
     } else if (cs->config->policy.enabled) {
         c->subscription = subscribers_add(cs->with.subscribers, c, request);
     }
+    open_upstream(c, arrival);
     connection_schedule(c);
     check_revoked(c); /* perhaps since the gate looked */
-    if (kicked)
+    if (arrival->kicked)
         connection_kick(c);
     return c;
 }
 
-void connections_adopt(struct connections *cs, int fd, struct gate_request *request,
-                       struct span synthetic_request, const char *protocol, struct session *session,
-                       bool kicked)
+void connections_adopt(struct connections *cs, struct arrival *arrival)
 {
-    cs->adopted = session;
-    cs->adopted_kicked = kicked;
-    websocket_adopt(cs->endpoint, fd, request, synthetic_request, protocol);
-    if (!cs->adopted)
+    cs->arrival = arrival;
+    websocket_adopt(cs->endpoint, arrival->fd, arrival->request, arrival->synthetic_request,
+                    arrival->protocol);
+    cs->arrival = NULL;
+    if (arrival->upstream >= 0)
+        close(arrival->upstream);
+    if (!arrival->session)
         return;
-    session_end(&cs->redis->sessions, cs->adopted, "disconnected", SESSION_CUT, loop_now_ms(cs->with.loop));
-    cs->adopted = NULL;
+    session_end(&cs->redis->sessions, arrival->session, "disconnected", SESSION_CUT,
+                loop_now_ms(cs->with.loop));
     redis_glue_dirty(cs->redis);
+}
+
+void connection_yield(struct client *c, bool yields)
+{
+    if (c->subscription)
+        subscribers_hold(c->of->with.subscribers, c->subscription, yields);
+    if (!yields)
+        send_hello(c);
+}
+
+/* Behind fan-out and HELLO: whoever is in the middle of a message ends it first. */
+static void resume_upstream(struct client *c)
+{
+    if (c->relay && connection_takes_message(c))
+        relay_resume(c->relay);
+}
+
+void connection_sent(struct client *c)
+{
+    send_hello(c);
+    resume_upstream(c);
 }
 
 void connection_writable(void *owner)
@@ -482,7 +610,19 @@ void connection_writable(void *owner)
     struct client *c = owner;
     if (c->subscription)
         subscribers_writable(c->of->with.subscribers, c->subscription);
-    connection_send_hello(c);
+    connection_sent(c);
+}
+
+void connection_leaving(struct client *c, struct span payload, unsigned fault)
+{
+    struct relay *relay = c->relay;
+    if (fault) {
+        leave_upstream(c, fault, "");
+        return;
+    }
+    c->relay = NULL;
+    if (relay)
+        relay_close(relay, payload);
 }
 
 void connection_closed(struct client *c, enum websocket_end end)
@@ -493,6 +633,7 @@ void connection_closed(struct client *c, enum websocket_end end)
         log_debug("client_gone", LOG_S("user", c->session ? session_user(c->session) : SPAN_NONE),
                   LOG_T("by", by[end]), LOG_T("peer", websocket_peer(c->ws)));
     c->closing = true;
+    leave_upstream(c, 0, NULL);
     switch (end) {
     case WEBSOCKET_PEER: end_session(c, "disconnected", SESSION_CLOSED); break;
     case WEBSOCKET_CUT: end_session(c, "disconnected", SESSION_CUT); break;
@@ -517,15 +658,18 @@ struct connections *connections_create(const struct connections_config *config)
     cs->redis = config->redis;
     list_init(&cs->all);
     cs->endpoint = websocket_endpoint_create(config->loop, config->hooks, cs);
-    if (cs->endpoint)
-        return cs;
-    free(cs);
-    return NULL;
+    if (!cs->endpoint) {
+        free(cs);
+        return NULL;
+    }
+    cs->relays = relaying_create(cs->config, config->loop);
+    return cs;
 }
 
 void connections_destroy(struct connections *cs)
 {
     websocket_endpoint_destroy(cs->endpoint);
+    relays_destroy(cs->relays);
     free(cs);
 }
 
@@ -558,13 +702,8 @@ void connections_check_revoked(struct connections *cs)
 
 void connections_drain_begin(struct connections *cs)
 {
-    for (struct list *at = cs->all.next; at != &cs->all; at = at->next) {
-        struct client *c = list_entry(at, struct client, link);
-        if (!c->session)
-            continue;
-        session_drain(&cs->redis->sessions, c->session);
-        abandon_session(c);
-    }
+    for (struct list *at = cs->all.next; at != &cs->all; at = at->next)
+        keep_session(list_entry(at, struct client, link));
     redis_glue_dirty(cs->redis);
 }
 
@@ -593,4 +732,6 @@ void connections_gather_metrics(const struct connections *cs)
 {
     metric_set(&counters.connections_phone, (int64_t)cs->phones);
     metric_set(&counters.connections_viewer, (int64_t)(connections_count(cs) - cs->phones));
+    if (cs->relays)
+        relaying_gather_metrics(cs->relays);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The connections of presence-ws from their upgrade to their end (PROTOCOL.md and KEYS.md): each client's
- * session or subscription, its timer, its HELLO, its close. What clients send is read by inbox.h, which calls
- * the functions below that begin with client_. */
+ * session or subscription, its upstream, its timer, its HELLO, its close. What clients send is read by inbox.h,
+ * what their upstreams send is passed on by relaying.h; both call the functions below that begin with
+ * connection_. */
 #ifndef PRESENCE_WS_CONNECTIONS_H
 #define PRESENCE_WS_CONNECTIONS_H
 
@@ -9,6 +10,7 @@
 #include "base/wheel.h"
 #include "fanout/websocket.h"
 #include "inbox.h"
+#include "relay/relay.h"
 #include "subscribers.h"
 
 struct client;
@@ -29,11 +31,19 @@ struct connections_config {
  * has said why in the log. */
 struct connections *connections_create(const struct connections_config *config);
 void connections_destroy(struct connections *cs);
-/* As websocket_adopt. session: what the connection takes over; NULL: a new one. kicked: closed once it is
- * open. When no connection can be made the session ends. */
-void connections_adopt(struct connections *cs, int fd, struct gate_request *request,
-                       struct span synthetic_request, const char *protocol, struct session *session,
-                       bool kicked);
+/* A client that comes from the gate: the socket and what is with it are taken over. */
+struct arrival {
+    int fd;
+    struct gate_request *request;
+    struct span synthetic_request;
+    const char *protocol;    /* to echo; "": none */
+    struct session *session; /* that the connection continues; NULL: a new one */
+    bool kicked;             /* closed once it is open */
+    int upstream;            /* the socket of its upstream; -1: it has none */
+    struct span early;       /* what came of the upstream behind its answer */
+};
+/* As websocket_adopt. When no connection can be made the session ends. */
+void connections_adopt(struct connections *cs, struct arrival *arrival);
 struct session *connections_open_session(struct connections *cs, const struct gate_request *request,
                                          void *owner);
 /* Tells clients that Redis is lost or back, some with each tick. */
@@ -62,6 +72,8 @@ void connection_close(struct client *c, unsigned code, const char *reason, const
 /* Something came. A pong (else a message) is a heartbeat with PRESENCE_REFRESH_ON_PONG. */
 void connection_heard(struct client *c, bool pong);
 void connection_ponged(struct client *c);
+/* Its close frame came; fault: what is wrong with that, or 0. */
+void connection_leaving(struct client *c, struct span payload, unsigned fault);
 void connection_closed(struct client *c, enum websocket_end end);
 /* Whether a heartbeat would count: it is a phone's, with a session. */
 bool connection_has_session(const struct client *c);
@@ -72,10 +84,22 @@ void connection_subscribe(struct client *c, const struct subscribe *subscribe);
 /* The hook sessions.refused. */
 void connection_refused(void *arg, struct session *session);
 
+/* For relaying.c. */
+struct websocket *connection_websocket(const struct client *c);
+/* NULL: it has no upstream, or not any more. */
+struct relay *connection_relay(const struct client *c);
+/* Whether a message of the upstream may be sent now. */
+bool connection_takes_message(const struct client *c);
+/* Nothing of presence's is sent while a message of the upstream is sent in fragments. */
+void connection_yield(struct client *c, bool yields);
+/* The relay is over: the upstream has closed with that payload, or is lost. */
+void connection_upstream_closed(struct client *c, struct span payload);
+void connection_upstream_lost(struct client *c, const char *why);
+
 /* For subscribers.h. */
 bool connection_write(struct client *c, const struct fanout_chunk *chunk, bool *ret_full);
 void connection_schedule(struct client *c);
-void connection_send_hello(struct client *c);
+void connection_sent(struct client *c);
 void connection_too_slow(struct client *c);
 void connection_kick(struct client *c);
 

@@ -109,10 +109,25 @@ static bool may_send(struct client *c, struct inbox *in, size_t bytes)
     return false;
 }
 
-static void skip(struct client *c, struct inbox *in, size_t bytes)
+/* A piece of a message that is none of ours. */
+static void pass(struct client *c, struct inbox *in, struct span piece, bool final, uint64_t remaining,
+                 bool binary)
 {
-    metric_add(&counters.skipped_bytes, bytes);
-    may_send(c, in, bytes);
+    struct relay *relay = connection_relay(c);
+    if (!relay) {
+        metric_add(&counters.skipped_bytes, piece.len);
+        may_send(c, in, piece.len);
+    } else if (!relay_send(relay, binary, piece, remaining, final)) {
+        break_rule(c, CLOSE_TOO_BIG, "Message too big");
+    }
+}
+
+/* Without a router behind us what is no message at all is refused; with one it is for that to say. */
+static bool is_ours(const struct client *c, enum message_result result)
+{
+    if (!connection_config(c)->policy.enabled)
+        return result == MESSAGE_MALFORMED && !connection_relay(c);
+    return result == MESSAGE_OK || (result == MESSAGE_MALFORMED && !connection_relay(c));
 }
 
 static void take_head(struct client *c, struct inbox *in, struct span piece, struct span so_far, bool final,
@@ -125,10 +140,10 @@ static void take_head(struct client *c, struct inbox *in, struct span piece, str
         /* Examined again when it has doubled: bytes that come one by one cost no more than all at once. */
         in->peek_at = (uint16_t)(2 * so_far.len < MESSAGE_HEAD_MAX ? 2 * so_far.len : MESSAGE_HEAD_MAX);
         keep_part(in, piece);
-    } else if (result == MESSAGE_OTHER || (result == MESSAGE_OK && !connection_config(c)->policy.enabled)) {
-        metric_add(&counters.skipped, 1);
+    } else if (!is_ours(c, result)) {
+        metric_add(&counters.skipped, !connection_relay(c));
         in->skipping = true;
-        skip(c, in, so_far.len);
+        pass(c, in, so_far, final, remaining, binary);
         drop_part(in);
     } else if (encoding != in->encoding) {
         break_rule(c, CLOSE_WRONG_KIND,
@@ -154,7 +169,9 @@ void inbox_received(void *owner, struct span piece, bool first, bool final, uint
     struct client *c = owner;
     struct inbox *in = connection_inbox(c);
     connection_heard(c, false);
-    if (connection_closing(c) || (piece.len == 0 && !may_send_empty(c)))
+    /* What an upstream is sent is bounded by what that takes. */
+    bool bounded = !connection_relay(c);
+    if (connection_closing(c) || (bounded && piece.len == 0 && !may_send_empty(c)))
         return;
     if (first) {
         in->skipping = false;
@@ -163,10 +180,10 @@ void inbox_received(void *owner, struct span piece, bool first, bool final, uint
         drop_part(in);
     }
     if (in->skipping) {
-        skip(c, in, piece.len);
+        pass(c, in, piece, final, remaining, binary);
         return;
     }
-    if (!final && piece.len < RATE_PIECE && !may_send(c, in, piece.len))
+    if (bounded && !final && piece.len < RATE_PIECE && !may_send(c, in, piece.len))
         return;
     struct span so_far = piece;
     if (in->part) {
@@ -187,6 +204,11 @@ void inbox_pong(void *owner)
     connection_heard(c, true);
     if (may_send_empty(c))
         connection_ponged(c);
+}
+
+void inbox_leaving(void *owner, struct span payload, unsigned fault)
+{
+    connection_leaving(owner, payload, fault);
 }
 
 void inbox_closed(void *owner, enum websocket_end end)

@@ -164,7 +164,7 @@ static int on_start(void *arg)
     if (server_start(s) < 0)
         return -1;
     if (s->config.max_connections == 0)
-        s->config.max_connections = daemon_bound_connections(0, SPARE_FDS);
+        s->config.max_connections = daemon_bound_connections(0, SPARE_FDS) / (s->config.upstream ? 2 : 1);
     start_fetching_keys(s);
     start_gate(s);
     start_proxy_reader(s);

@@ -64,7 +64,7 @@ static const struct redis_glue_hooks redis_hooks = {
 static const struct subscribers_hooks subscribers_hooks = {
     .write = connection_write,
     .full = connection_schedule,
-    .sent = connection_send_hello,
+    .sent = connection_sent,
     .too_slow = connection_too_slow,
     .kick = connection_kick,
 };
@@ -73,9 +73,24 @@ static const struct websocket_hooks websocket_hooks = {
     .opened = connection_opened,
     .received = inbox_received,
     .pong = inbox_pong,
+    .leaving = inbox_leaving,
     .writable = connection_writable,
     .closed = inbox_closed,
 };
+
+static void back_to_gate(void *arg, int fd, const char *peer, const struct gate_refusal *refusal)
+{
+    struct server *s = arg;
+    gate_refuse(s->access.gate, fd, peer, refusal);
+}
+
+static void refusal_to_gate(void *arg, int fd, const char *peer, int status, struct span answer)
+{
+    struct server *s = arg;
+    gate_pass_refusal(s->access.gate, fd, peer, status, answer);
+}
+
+static const struct handoffs_hooks handoffs_hooks = {back_to_gate, refusal_to_gate};
 
 int server_admit(void *arg, struct gate_request *request, struct gate_refusal *refusal)
 {
@@ -98,7 +113,12 @@ void server_upgrade(void *arg, int fd, struct gate_request *request, struct span
 {
     struct server *s = arg;
     redis_glue_saw_issuer(&s->redis, request->token.issued_s);
-    handoffs_begin(s->handoffs, fd, request, synthetic_request, protocol);
+    const struct arrival arrival = {.fd = fd,
+                                    .request = request,
+                                    .synthetic_request = synthetic_request,
+                                    .protocol = protocol,
+                                    .upstream = -1};
+    handoffs_begin(s->handoffs, &arrival);
 }
 
 static void drain_step(struct server *s, int64_t now_ms)
@@ -145,7 +165,15 @@ int server_start(struct server *s)
     s->connections = connections_create(&config);
     if (!s->connections)
         return -1;
-    s->handoffs = handoffs_create(s->loop, &s->wheel, &s->redis, s->connections, s->admission);
+    const struct handoffs_config handoffs = {.config = c,
+                                             .loop = s->loop,
+                                             .wheel = &s->wheel,
+                                             .redis = &s->redis,
+                                             .connections = s->connections,
+                                             .admission = s->admission,
+                                             .hooks = &handoffs_hooks,
+                                             .arg = s};
+    s->handoffs = handoffs_create(&handoffs);
     s->redis.sessions.entered = handoffs_entered;
     s->redis.sessions.refused = connection_refused;
     s->redis.sessions.arg = s->handoffs;
@@ -158,7 +186,7 @@ void server_drain(struct server *s)
 {
     s->drain_until_ms = clock_mono_ms() + s->config.drain_timeout_ms;
     log_info("draining", LOG_N("connections", connections_count(s->connections)));
-    handoffs_admit_all(s->handoffs);
+    handoffs_end(s->handoffs);
     connections_drain_begin(s->connections);
 }
 

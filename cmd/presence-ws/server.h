@@ -5,8 +5,9 @@
  *   server.c        the parts together, from the start to the end of the drain
  *   control.c       orders on presence:control
  *   inbox.c         the messages that clients send
- *   handoff.c       phones until their session stands in Redis
- *   connections.c   a client: its session, its timer, its end
+ *   handoff.c       clients until their upstream has agreed and their session stands in Redis
+ *   connections.c   a client: its session, its upstream, its timer, its end
+ *   relaying.c      the messages that upstreams send
  *   admission.c     quotas, and who is admitted
  *   subscribers.c   who is sent what: views and changes; subscription.c: what one chose to see
  *   redis_glue.c    the machines of lib/store on the links of lib/redis */

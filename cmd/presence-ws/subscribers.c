@@ -43,10 +43,15 @@ struct subscribers {
     uint64_t observed; /* entries whose latency was taken */
 };
 
+bool subscribers_in_message(const struct subscription *w)
+{
+    return subscriber_in_message(&w->subscriber);
+}
+
 /* Not full, and not in the middle of a message. */
 static bool can_send(const struct subscription *w)
 {
-    return !w->full && !subscriber_in_message(&w->subscriber);
+    return !w->full && !w->held && !subscribers_in_message(w);
 }
 
 static bool awaits_view(const struct subscribers *s, const struct subscription *w)
@@ -284,7 +289,7 @@ static void pump(struct subscribers *s, struct subscription *w)
             view_anew(s, w);
             break;
         }
-    } while (w->active && !w->full && send_next(s, w));
+    } while (w->active && !w->full && !w->held && send_next(s, w));
     s->hooks->sent(w->client);
 }
 
@@ -292,6 +297,13 @@ void subscribers_writable(struct subscribers *s, struct subscription *w)
 {
     w->full = false;
     pump(s, w);
+}
+
+void subscribers_hold(struct subscribers *s, struct subscription *w, bool hold)
+{
+    w->held = hold;
+    if (!hold)
+        pump(s, w);
 }
 
 bool subscribers_may_send(const struct subscribers *s, const struct subscription *w)

@@ -57,6 +57,10 @@ void subscribers_writable(struct subscribers *s, struct subscription *w);
 bool subscribers_may_send(const struct subscribers *s, const struct subscription *w);
 /* Whole frames, beside what the fan-out has; only when they may be sent. */
 void subscribers_send(struct subscribers *s, struct subscription *w, struct span frames);
+/* In the middle of a message of several fragments: no other may be sent to it. */
+bool subscribers_in_message(const struct subscription *w);
+/* Nothing is sent to it while another's message of several fragments is. */
+void subscribers_hold(struct subscribers *s, struct subscription *w, bool hold);
 /* When to close one whose socket takes nothing; INT64_MAX: it takes. */
 int64_t subscribers_stuck_at(const struct subscribers *s, const struct subscription *w);
 /* Whose it is; the device is empty if it gave none. */

@@ -24,6 +24,7 @@ struct subscription {
     bool active;       /* has a view that is kept up to date */
     bool again;        /* a new view is due when it can be sent */
     bool full;         /* the socket takes nothing */
+    bool held;         /* another's message is being sent in fragments */
     int64_t full_ms;   /* since when */
     int64_t strike_ms; /* when it last fell behind; 0: never */
     bool viewed;       /* was sent a view, which `again`, and waiting for another, make obsolete */

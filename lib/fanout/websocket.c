@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "wire/frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -97,15 +97,37 @@ enum websocket_written websocket_ping(struct websocket *ws)
     return websocket_write(ws, SPAN("\x89\x01p"));
 }
 
+static void write_close(struct websocket *ws, struct span frame)
+{
+    websocket_hold(ws, false);
+    if (websocket_write(ws, frame) == WEBSOCKET_GONE)
+        return;
+    websocket_settle(ws, WEBSOCKET_CLOSED);
+    websocket_watch_closing(ws);
+}
+
 void websocket_close(struct websocket *ws, unsigned code, const char *reason)
 {
     bytes_auto frame = BYTES_INIT;
 
     frame_write_close(code, reason, &frame);
-    if (websocket_write(ws, bytes_span(&frame)) == WEBSOCKET_GONE)
-        return;
-    websocket_settle(ws, WEBSOCKET_CLOSED);
-    websocket_watch_closing(ws);
+    write_close(ws, bytes_span(&frame));
+}
+
+void websocket_close_with(struct websocket *ws, struct span payload)
+{
+    bytes_auto frame = BYTES_INIT;
+
+    frame_append_close(payload, &frame);
+    write_close(ws, bytes_span(&frame));
+}
+
+void websocket_hold(struct websocket *ws, bool hold)
+{
+    if (!(ws->flags & FLAG_ENDING) && hold != !!(ws->flags & FLAG_HELD)) {
+        ws->flags ^= FLAG_HELD;
+        lws_rx_flow_control(ws->wsi, !hold);
+    }
 }
 
 void websocket_drop(struct websocket *ws)
@@ -197,29 +219,23 @@ static void on_writable(struct lws *wsi, struct websocket *ws)
         e->hooks.writable(ws->owner);
 }
 
-/* Codes that may stand in a frame (RFC 6455, 7.4). */
-static bool close_code_valid(unsigned code)
-{
-    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
-}
-
 /* The library would echo any code and a reason cut within a character: the answer is ours, and ends the
  * connection. */
 static int on_peer_close(struct lws *wsi, struct websocket *ws, const unsigned char *payload, size_t len)
 {
-    unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
+    struct websocket_endpoint *e = websocket_endpoint_of(wsi);
+    struct span said = {(const char *)payload, len};
+    unsigned code = frame_close_fault(said);
     bytes_auto frame = BYTES_INIT;
 
     if (ws->flags & FLAG_ENDING)
         return -1;
-    if (len == 1 || (len >= 2 && !close_code_valid(code)))
-        code = 1002;
-    else if (len > 2 && !utf8_valid((struct span){(const char *)payload + 2, len - 2}))
-        code = 1007;
+    if (e->hooks.leaving)
+        e->hooks.leaving(ws->owner, code ? SPAN_NONE : said, code);
     if (code)
         frame_write_close(code, "", &frame);
     else
-        bytes_append(&frame, "\x88\x00", 2);
+        frame_append_close(said, &frame);
     raw_write(ws, bytes_span(&frame));
     websocket_settle(ws, WEBSOCKET_PEER);
     return -1;

@@ -33,6 +33,9 @@ struct websocket_hooks {
      * and final. */
     void (*received)(void *owner, struct span piece, bool first, bool final, uint64_t remaining, bool binary);
     void (*pong)(void *owner);
+    /* The peer has sent a close frame: its payload, or, with what is wrong with it as `fault` (1002, 1007), none.
+     * `closed` follows. NULL: nobody asks. */
+    void (*leaving)(void *owner, struct span payload, unsigned fault);
     /* The socket takes bytes again after websocket_write had said it was full. */
     void (*writable)(void *owner);
     /* Last call for this owner; the websocket is gone when it returns. */
@@ -70,6 +73,11 @@ enum websocket_written websocket_ping(struct websocket *ws);
  * bytes to read before it), then drops. reason at most 123 bytes. `received`, `pong` and `writable` are not
  * called any more. */
 void websocket_close(struct websocket *ws, unsigned code, const char *reason);
+/* The same with a payload that stands already: code and reason, or nothing. */
+void websocket_close_with(struct websocket *ws, struct span payload);
+/* Whether what the peer sends is left in its socket, so that the peer must wait: some KiB of it may still be
+ * told. Not from within `received`. */
+void websocket_hold(struct websocket *ws, bool hold);
 /* Ends TCP at once, without a close frame. */
 void websocket_drop(struct websocket *ws);
 /* For log lines: "127.0.0.1", "::1", "unix". Valid until the next call. */

@@ -17,6 +17,7 @@ enum websocket_flag {
     FLAG_ENDING = 1 << 2, /* `end` is decided: nothing goes out any more, nothing that comes in counts */
     FLAG_UNIX = 1 << 3,
     FLAG_IPV4 = 1 << 4,
+    FLAG_HELD = 1 << 5, /* nothing is read */
 };
 
 /* The library's per-session data: lives as long as its wsi. Every byte counts ten thousandfold. */

@@ -37,7 +37,7 @@ struct pending {
     struct bytes in;
     struct bytes out;
     size_t sent, drained;
-    char peer[ADDRESS_SIZE];
+    char peer[ADDRESS_SIZE], via[ADDRESS_SIZE];
     struct quota_place place; /* of its address, while it waits */
 };
 
@@ -364,6 +364,8 @@ static void serve_upgrade(struct pending *p, struct span data, const struct gate
         return;
     }
     request.peer = p->peer;
+    request.via = p->via;
+    request.head = head;
     if (ask_admission(gate, &request, &answer))
         pending_refuse(p, &answer);
     else
@@ -404,6 +406,7 @@ static void take_client(struct pending *p, const struct gate_head *head)
     if (proxies_client(p->gate->config.trusted_proxies, span_of(p->peer), &x_forwarded_for, &forwarded,
                        client))
         warn_of_contradiction(p, &x_forwarded_for, &forwarded);
+    memcpy(p->via, p->peer, sizeof(p->via));
     memcpy(p->peer, client, sizeof(client));
 }
 
@@ -488,6 +491,33 @@ void gate_accept(struct gate *gate, int fd, const char *peer)
     if (gate->waiting_count > gate->config.pending_max)
         refuse_oldest(gate);
     run_timer(gate);
+}
+
+static struct pending *pending_again(struct gate *gate, int fd, const char *peer)
+{
+    struct pending *p = mem_zalloc(sizeof(*p));
+    p->gate = gate;
+    p->fd = fd;
+    list_init(&p->link);
+    span_copy(span_of(peer), p->peer, sizeof(p->peer));
+    return p;
+}
+
+void gate_refuse(struct gate *gate, int fd, const char *peer, const struct gate_refusal *refusal)
+{
+    struct gate_answer answer;
+    gate_answer_set(&answer, refusal->status, refusal->reason, "%s", refusal->error);
+    answer.retry_after_s = refusal->retry_after_s;
+    pending_refuse(pending_again(gate, fd, peer), &answer);
+}
+
+void gate_pass_refusal(struct gate *gate, int fd, const char *peer, int status, struct span answer)
+{
+    struct pending *p = pending_again(gate, fd, peer);
+    if (gate->hooks.refused)
+        gate->hooks.refused(gate->arg, status, GATE_REASON_UPSTREAM, peer);
+    bytes_append_span(&p->out, answer);
+    pending_answer(p);
 }
 
 size_t gate_pending(const struct gate *gate)

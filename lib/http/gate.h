@@ -18,6 +18,8 @@
 #define GATE_HEAD_MAX    16384 /* bytes of a request head; more: 431 */
 #define GATE_HEADERS_MAX 64    /* likewise */
 
+struct gate_head;
+
 struct gate_config {
     const struct token_keys *keys; /* NULL with auth_none */
     bool auth_none;                /* PRESENCE_AUTH=none: the token is the user id, ?role= the role */
@@ -47,8 +49,10 @@ struct gate_request {
     bool has_groups, has_users, has_since;
     struct span groups; /* ?groups=a,b, decoded; items separated by ',' */
     struct span users;
-    struct span since;        /* "epoch:rev" */
-    struct quota_place place; /* taken by admit; the callee may take it over by zeroing it */
+    struct span since;            /* "epoch:rev" */
+    struct quota_place place;     /* taken by admit; the callee may take it over by zeroing it */
+    const struct gate_head *head; /* what it was read from */
+    const char *via;              /* the address that the request came from: the client's, or a proxy's */
 };
 
 /* Why a connection was refused, as counters label it. */
@@ -66,13 +70,14 @@ struct gate_request {
     X(OVERLOAD, "overload", __VA_ARGS__)                                                                     \
     X(REVOKED, "revoked", __VA_ARGS__)                                                                       \
     X(PROXY_PROTOCOL, "proxy_protocol", __VA_ARGS__) /* not by the gate, see proxy_reader.h */               \
-    X(HASTY, "hasty", __VA_ARGS__)                   /* too many connects */
+    X(HASTY, "hasty", __VA_ARGS__)                   /* too many connects */                                 \
+    X(UPSTREAM, "upstream", __VA_ARGS__)             /* by an upstream, or for want of one */
 #define GATE_REASON(id, ...) GATE_REASON_##id,
 enum gate_reason { GATE_REASONS(GATE_REASON) };
 extern const char *const gate_reason_names[];
 
 struct gate_refusal {
-    int status; /* 403, 429, 503 */
+    int status; /* 403, 429, 502, 503 */
     const char *error;
     enum gate_reason reason;
     int retry_after_s; /* 0: none */
@@ -101,6 +106,11 @@ struct gate *gate_create(struct loop *loop, const struct gate_config *config, co
 void gate_set_keys(struct gate *gate, const struct token_keys *keys);
 /* A listener's accepted(): takes over the socket. */
 void gate_accept(struct gate *gate, int fd, const char *peer);
+/* A socket that `upgrade` had handed over, and that is not to become a WebSocket after all: takes it back, and
+ * answers as the gate does. */
+void gate_refuse(struct gate *gate, int fd, const char *peer, const struct gate_refusal *refusal);
+/* The same with a whole HTTP answer of somebody else's, which ends the connection. */
+void gate_pass_refusal(struct gate *gate, int fd, const char *peer, int status, struct span answer);
 /* From now on all but /healthz, /readyz and /metrics is refused with 503 "draining". */
 void gate_drain(struct gate *gate);
 /* Runs the loop until nobody waits for an answer any more, within these bounds. After gate_drain and

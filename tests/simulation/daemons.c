@@ -64,7 +64,11 @@ static void ws_configure(struct config *c, const struct simulated_settings *s)
     c->pong_timeout_ms = s->pong_timeout_ms;
     c->batch_window_ms = s->batch_window_ms;
     c->ring_bytes = s->ring_bytes;
-    c->max_connections = 100000;
+    if (s->router) {
+        c->upstream = mem_strdup("ws://router");
+        c->upstream_role_bits = 1u << ROLE_MOBILE;
+    }
+    c->max_connections = 1000000;
     c->max_per_user = c->max_connects_per_user =
         0; /* the limits would hide what unlimited clients bring about */
 }
@@ -83,7 +87,9 @@ static int request(void *server, int fd, const struct connect_request *k)
     struct server *s = server;
     struct span groups[GROUPS_EACH];
     struct gate_refusal refusal;
-    struct gate_request r = {.peer = "127.0.0.1",
+    static const struct gate_head head;
+    struct gate_request r = {.head = &head,
+                             .peer = "127.0.0.1",
                              .encoding = (enum encoding)k->encoding,
                              .speaks_v1 = k->encoding == ENCODING_JSON};
     snprintf(r.token.user, sizeof(r.token.user), "%s", k->user);
@@ -139,7 +145,7 @@ void ws_daemon_finish(struct ws_daemon *d)
     struct sim_process *before = simulation.current;
     simulation.current = d->process;
     pipe_unlisten(d->process);
-    handoffs_admit_all(d->server.handoffs);
+    handoffs_end(d->server.handoffs);
     server_stop(&d->server);
     pipe_abandon(d->process);
     loop_destroy(d->server.loop);

@@ -12,6 +12,7 @@ struct simulated_settings {
         repair_interval_ms;
     int64_t log_max, batch_window_ms, ring_bytes, ping_interval_ms, pong_timeout_ms, redis_timeout_ms,
         sweep_interval_ms;
+    bool router; /* phones are passed on to one */
 };
 
 /* A session that a server believes to be alive. */

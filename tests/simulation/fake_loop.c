@@ -92,6 +92,10 @@ void loop_rest_unasked(struct loop *loop)
 {
 }
 
+void loop_rest_at_most(struct loop *loop, int64_t us)
+{
+}
+
 struct sim_process *loop_process(const struct loop *loop)
 {
     return loop->process;

@@ -35,6 +35,7 @@ struct written {
     bool over;        /* taken over by a later connection of its device, until it beats again */
     bool ended;       /* by its server: nothing of it may come any more */
     int64_t deadline_ms, opened_ms, beat_ms;
+    bool kept;            /* its router was lost: that may not end it */
     int64_t cut_until_ms; /* its connection was cut: it may not be ended for that before; 0: it was not */
     struct published *user;
     char *device;
@@ -322,6 +323,20 @@ void invariants_cut(const char *session)
         w->cut_until_ms = redis_now_ms() + invariants.abort_grace_us / 1000;
 }
 
+void invariants_kept(const char *session)
+{
+    struct written *w = map_get(&sessions, span_of(session));
+    if (w)
+        w->kept = true;
+}
+
+static bool may_end(const struct written *w, struct span reason, int64_t now_ms)
+{
+    if (span_equal(reason, SPAN("disconnected")))
+        return w->cut_until_ms <= now_ms;
+    return !w->kept || !span_equal(reason, SPAN("upstream"));
+}
+
 static void follow_op(const struct span *op, char code, int64_t now_ms)
 {
     char kind = op[0].data[0];
@@ -334,7 +349,7 @@ static void follow_op(const struct span *op, char code, int64_t now_ms)
     if (kind == 'o' || kind == 'b' || kind == 'r')
         write_session(op, kind, now_ms);
     else if (kind == 'e' && w)
-        w->ended = w->cut_until_ms <= now_ms || !span_equal(op[5], SPAN("disconnected"));
+        w->ended = may_end(w, op[5], now_ms);
     else if (kind == 'g' && w)
         lower_deadline(w, now_ms + number((struct span){op[0].data + 1, op[0].len - 1}));
     else if (kind == 'd' && w && w->deadline_ms < now_ms + number(op[5]))

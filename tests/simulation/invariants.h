@@ -5,7 +5,8 @@
  * a new epoch begins only when Redis has lost data, at most EPOCHS_EACH for each time; each
  * user's states alternate; nobody goes offline while a session stands that was written with a deadline to
  * come, and that was not ended by its server or taken over; no session beats after its end. A session whose
- * connection was cut without a close frame stands for the abort grace, whatever its server says.
+ * connection was cut without a close frame stands for the abort grace, whatever its server says, and one whose
+ * router was lost until its deadline.
  *
  * Where some daemons may not ask INFO, the first transition after a loss may repeat revisions within an
  * epoch: a daemon that has just started can't know what Redis has forgotten, until one that does connects
@@ -66,6 +67,8 @@ void invariants_data_changed(void);
 void invariants_clock_steps(void);
 /* The server hears that the connection of that session has ended without a close frame. */
 void invariants_cut(const char *session);
+/* The router behind that session's connection is lost, or says that it goes: it stands until its deadline. */
+void invariants_kept(const char *session);
 /* Whether the store shows the user online. */
 bool invariants_stored(struct span user);
 size_t invariants_stored_count(void);

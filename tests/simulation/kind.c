@@ -8,9 +8,10 @@ static const struct {
     unsigned share; /* of a hundred seeds */
     bool faults;
 } kinds[RUN_KINDS] = {
-    [RUN_PLAIN] = {"plain", 60, true}, [RUN_STRANGER] = {"stranger", 20, true},
+    [RUN_PLAIN] = {"plain", 55, true}, [RUN_STRANGER] = {"stranger", 20, true},
     [RUN_TTLS] = {"ttls", 10, true},   [RUN_SESSIONS] = {"sessions", 5, false},
-    [RUN_VIEWS] = {"views", 5, false}, [RUN_CROWD] = {"crowd", 0, false}, /* by name only: it takes long */
+    [RUN_VIEWS] = {"views", 5, false}, [RUN_ROUTER] = {"router", 5, true},
+    [RUN_CROWD] = {"crowd", 0, false}, /* by name only: it takes long */
 };
 
 const char *kind_name(enum run_kind kind)

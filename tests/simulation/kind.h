@@ -12,7 +12,9 @@ enum run_kind {
     RUN_SESSIONS, /* no faults, but work costs time (cost.h), and one account connects and closes in a loop
                     */
     RUN_VIEWS,    /* the same, and viewers of hundreds of groups that ask again and again */
-    RUN_CROWD,    /* phones that all stay, a loss of Redis's data, and servers that take long to assert */
+    RUN_ROUTER, /* the same as plain, behind servers that pass phones on to a router, which has faults of its
+                    own (router.h) */
+    RUN_CROWD,  /* phones that all stay, a loss of Redis's data, and servers that take long to assert */
     RUN_KINDS
 };
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Both ends of the pipes, who listens, and fanout/websocket.h: the server's end. */
+/* Both ends of the pipes, who listens, what the gate takes back, and fanout/websocket.h: the server's end. */
 #include "pipe.h"
 
 #include "base/mem.h"
 #include "daemons.h"
 #include "fanout/websocket.h"
+#include "http/gate.h"
 #include "invariants.h"
 
 #include <stdlib.h>
@@ -248,6 +249,18 @@ void pipe_abandon(struct sim_process *process)
             pipe_down(pipes[i], pipe_closed, in_flight_create(pipes[i], SPAN_NONE));
             pipe_untake(pipes[i]);
         }
+}
+
+void gate_refuse(struct gate *gate, int fd, const char *peer, const struct gate_refusal *refusal)
+{
+    struct pipe *p = pipes[fd];
+    pipe_down(p, on_refused, in_flight_create(p, SPAN_NONE));
+    pipe_untake(p);
+}
+
+void gate_pass_refusal(struct gate *gate, int fd, const char *peer, int status, struct span answer)
+{
+    gate_refuse(gate, fd, peer, NULL);
 }
 
 void pipe_end(void)
@@ -513,6 +526,17 @@ void websocket_close(struct websocket *ws, unsigned code, const char *reason)
     ws->end = WEBSOCKET_CLOSED;
     pipe_down(ws->pipe, pipe_closed, l);
     pipe_up(ws->pipe, on_close_answered, in_flight_create(ws->pipe, SPAN_NONE));
+}
+
+void websocket_close_with(struct websocket *ws, struct span payload)
+{
+    websocket_close(
+        ws, payload.len < 2 ? 1005 : (unsigned)((uint8_t)payload.data[0] << 8 | (uint8_t)payload.data[1]),
+        "");
+}
+
+void websocket_hold(struct websocket *ws, bool hold)
+{
 }
 
 void websocket_drop(struct websocket *ws)

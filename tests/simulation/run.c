@@ -12,6 +12,7 @@
 #include "looper.h"
 #include "redis/resp.h"
 #include "redis_host.h"
+#include "router.h"
 #include "stranger.h"
 #include "wire/message.h"
 
@@ -347,6 +348,7 @@ static void stand_still(void)
     simulation.still = true;
     faults_mend_all();
     loopers_stand_still();
+    router_stand_still();
     actors_stand_still();
     simulation_trace("everybody stands still");
     run_active(simulation.now_us + 2 * installation.settings.ttl_ms * 1000 +
@@ -394,6 +396,9 @@ void run_seed(const struct run_options *o, struct run_result *ret)
     choose_abort_grace(o->seed, &installation.settings);
     redis_host_begin();
     settle_kind(o);
+    installation.settings.router = o->kind == RUN_ROUTER;
+    if (installation.settings.router)
+        router_begin(o->seed);
     invariants_begin(&installation.settings);
     begin_actors(o->seed);
     if (o->kind == RUN_CROWD)

@@ -38,7 +38,8 @@ static const struct setting rows[] = {
          .help =
              "this kind for every seed: plain, stranger (another writer's odd keys and messages), ttls "
              "(daemons of differing TTLs), sessions (one account that connects and closes in a loop), views "
-             "(hundreds of groups, asked for again and again), crowd (Redis emptied under 300,000 users); "
+             "(hundreds of groups, asked for again and again), router (phones are passed on to one), crowd "
+             "(Redis emptied under 300,000 users); "
              "default: as the seed says"),
     FLAG("crowd", SETTING_INT, crowd, .fallback = "30000", .min = 1000, .max = 300000,
          .help = "phones of a crowd; fewer than 300,000 cost Redis the more each"),

@@ -125,7 +125,7 @@ static void on_closed(void *owner, enum websocket_end end)
     note(s, "closed %s;", ends[end]);
 }
 
-static const struct websocket_hooks hooks = {on_opened, on_received, on_pong, on_writable, on_closed};
+static const struct websocket_hooks hooks = {on_opened, on_received, on_pong, NULL, on_writable, on_closed};
 
 static void on_upgrade(void *arg, int fd, struct gate_request *request, struct span synthetic,
                        const char *protocol)
@@ -370,7 +370,9 @@ static const struct {
      {"\x03\xe8"
       "bye",
       5},
-     {"\x88\x02\x03\xe8", 4}},
+     {"\x88\x05\x03\xe8"
+      "bye",
+      7}},
     {"without code", {"", 0}, {"\x88\x00", 2}},
     {"half a code", {"\x03", 1}, {"\x88\x02\x03\xea", 4}},
     {"1005 is for no frame", {"\x03\xed", 2}, {"\x88\x02\x03\xea", 4}},

@@ -112,7 +112,8 @@ scenario('presence beside push-to-talk: heartbeats end here, and a phone that as
   const said = [];
   const router = await new Router({ said: (message) => said.push(message) }).listen();
   t.after(() => router.close());
-  await serve(s, { PRESENCE_UPSTREAM: router.url }).then((server) => s.servers.push(server));
+  s.servers.push(await s.startDaemon('presence-ws', 'PRESENCE_WS_LISTEN', { PRESENCE_UPSTREAM: router.url }));
+  await s.ready(s.servers[0]);
   const dashboard = await s.dashboard();
   assert.equal(router.requests.length, 0, 'a dashboard ends here');
   const plain = await s.phone('user1', { claims: { groups: ['g'] } });

@@ -32,6 +32,10 @@ _presence_ws() {
                 *:--max-per-address) ((i++)) ;;
                 *:--trusted-proxies) ((i++)) ;;
                 *:--max-byte-rate) ((i++)) ;;
+                *:--upstream) ((i++)) ;;
+                *:--upstream-roles) ((i++)) ;;
+                *:--upstream-timeout) ((i++)) ;;
+                *:--upstream-message-max) ((i++)) ;;
                 *:--secret-key-encoding) ((i++)) ;;
                 *:--jwt-public-key-file) ((i++)) ;;
                 *:--jwt-jwks-url) ((i++)) ;;
@@ -91,6 +95,10 @@ _presence_ws() {
     *:--max-per-address) :; return ;;
     *:--trusted-proxies) :; return ;;
     *:--max-byte-rate) :; return ;;
+    *:--upstream) :; return ;;
+    *:--upstream-roles) :; return ;;
+    *:--upstream-timeout) :; return ;;
+    *:--upstream-message-max) :; return ;;
     *:--secret-key-encoding) mapfile -t COMPREPLY < <(compgen -W 'text base64' -- "$cur"); return ;;
     *:--jwt-public-key-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     *:--jwt-jwks-url) :; return ;;
@@ -125,7 +133,7 @@ _presence_ws() {
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --auth --allowed-origins --allowed-hosts --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-delay --drain-timeout --batch-window --ring-size --max-connections --max-per-user --max-connects-per-user --max-per-address --trusted-proxies --proxy-protocol --max-byte-rate --secret-key-encoding --jwt-public-key-file --jwt-jwks-url --jwt-jwks-ca-file --jwt-require-exp --jwt-require-groups --jwt-user-claim --jwt-role-claim --jwt-groups-claim --jwt-audience --jwt-issuer --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --log-level --config --check-config --help --version'
+        flags=' --listen --reuseport --auth --allowed-origins --allowed-hosts --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-delay --drain-timeout --batch-window --ring-size --max-connections --max-per-user --max-connects-per-user --max-per-address --trusted-proxies --proxy-protocol --max-byte-rate --upstream --upstream-roles --upstream-timeout --upstream-message-max --secret-key-encoding --jwt-public-key-file --jwt-jwks-url --jwt-jwks-ca-file --jwt-require-exp --jwt-require-groups --jwt-user-claim --jwt-role-claim --jwt-groups-claim --jwt-audience --jwt-issuer --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --log-level --config --check-config --help --version'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

@@ -88,6 +88,7 @@ static const struct cause causes[] = {
     {"forced", true, false, "Somebody forced it (presence-ctl online)."},
     {"disconnected", false, true, " closed its connection, and no other session lived."},
     {"policy", false, true, " broke a rule of the protocol, so the server closed its connection."},
+    {"upstream", false, true, " was closed by the push-to-talk router, and no other session lived."},
     {"token_expired", false, true, "'s token expired, so the server closed its connection."},
     {"kicked", false, true, " was kicked (presence-ctl kick)."},
     {"revoked", false, true, "'s token was revoked (presence-ctl kick --revoke)."},

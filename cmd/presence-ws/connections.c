@@ -14,11 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLOSE_GOING_AWAY    1001
-#define CLOSE_INTERNAL      1011
 #define CLOSE_RESTART       1012
 #define CLOSE_TRY_AGAIN     1013
-#define CLOSE_BAD_GATEWAY   1014
 #define CLOSE_TOKEN_EXPIRED 4401
 #define CLOSE_KICKED        4403
 
@@ -174,10 +171,11 @@ static void keep_session(struct client *c)
     abandon_session(c);
 }
 
-/* Codes of a server that goes, or could not go on: not the client's own end (RFC 6455, 7.4.1). */
+/* Going away, internal error, restart, try again later, bad gateway: of a server that goes or can't go on, not
+ * the client's own end (RFC 6455, 7.4.1). */
 static bool means_trouble(unsigned code)
 {
-    return code == CLOSE_GOING_AWAY || (code >= CLOSE_INTERNAL && code <= CLOSE_BAD_GATEWAY);
+    return code == 1001 || (code >= 1011 && code <= 1014);
 }
 
 void connection_upstream_closed(struct client *c, struct span payload)

@@ -84,7 +84,7 @@ function closeCodes(reader) {
   const source = sourcesOf(reader, 'cmd/presence-ws');
   const numbers = Object.fromEntries(all(source, /#define (CLOSE_[A-Z_]+)\s+(\d{4})\b/g));
   const code = Object.values(numbers);
-  for (const [statement, name] of all(source, /(\b(?:connection_close|break_rule)\((?:[^;"]|"(?:[^"\\]|\\.)*")*?\b(CLOSE_[A-Z_]+)\b(?:[^;"]|"(?:[^"\\]|\\.)*")*;)/g))
+  for (const [statement, name] of all(source, /(\b(?:connection_close|say_goodbye|break_rule)\((?:[^;"]|"(?:[^"\\]|\\.)*")*?\b(CLOSE_[A-Z_]+)\b(?:[^;"]|"(?:[^"\\]|\\.)*")*;)/g))
     for (const text of literals(statement)) if (/^[A-Z]/.test(text)) code.push(`${numbers[name]} ${text}`);
   // Functions that close with one code, whatever the reason.
   for (const [wrapper, inside] of all(source, /static void (\w+)\(struct client \*c, const char \*reason\)\s*\{([^]*?)\n\}/g)) {
@@ -130,8 +130,8 @@ function gateRefusals(reader) {
     /\bgate_answer_set\(\s*&?answer,\s*(\d+|status),\s*GATE_REASON_(\w+),\s*"([^"]*)"[^;]*;(?:\s*answer(?:\.|->)retry_after_s = (\d+))?/g))
     if (text !== '%s') code.push(`${status === 'status' ? statusOf(text) : status} ${labels[reason]} ${retry ?? ''}: ${text}`);
   for (const [reason, text] of all(source, /\brefuse_token\(answer, GATE_REASON_(\w+), "([^"]*)"\)/g)) code.push(`401 ${labels[reason]} : ${text}`);
-  const admission = joined(reader('cmd/presence-ws/admission.c'));
-  for (const [status, text, reason, retry] of all(admission, /\{(\d+), "([^"]*)",\s*GATE_REASON_(\w+), (\w+)\}/g))
+  const admission = ['admission', 'handoff'].map((name) => joined(reader(`cmd/presence-ws/${name}.c`))).join('\n');
+  for (const [status, text, reason, retry] of all(admission, /\{(\d+), "([^"]*)",\s*GATE_REASON_(\w+),\s*(\w+)\}/g))
     code.push(`${status} ${labels[reason]} ${/^\d/.test(retry) ? retry : 'varies'}: ${text}`);
   const document = table(reader(PROTOCOL), '## Refusals').flatMap(([status, errors, retry, reason]) =>
     sentences(errors).map((text) => `${status} ${ticked(reason)} ${retry}: ${text}`));

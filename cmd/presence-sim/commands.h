@@ -8,6 +8,7 @@
 int command_mobile(const struct options *options);
 int command_web(const struct options *options);
 int command_load(const struct options *options);
+int command_router(const struct options *options);
 int command_run(const struct options *options, const char *file);
 
 #endif

@@ -13,6 +13,8 @@
 #include "latency.h"
 #include "phone.h"
 #include "progress.h"
+#include "router.h"
+#include "talk.h"
 #include "watchers.h"
 
 #include <stdio.h>
@@ -26,7 +28,14 @@
 #define DRAIN_MAX_MS 10000
 #define SECOND_US    1000000
 
-enum load_phase { LOAD_PHONES, LOAD_CHANGERS, LOAD_DASHBOARDS, LOAD_WARMUP, LOAD_MEASURE, LOAD_DRAIN };
+enum load_phase {
+    LOAD_PHONES,
+    LOAD_CHANGERS,
+    LOAD_DASHBOARDS,
+    LOAD_WARMUP,
+    LOAD_MEASURE,
+    LOAD_DRAIN,
+};
 
 struct changer {
     struct phone *phone;
@@ -48,11 +57,13 @@ struct measurement {
     uint64_t beats_due, changes_due; /* how many intended times have passed */
     uint64_t beats_sent, beats_failed, changes_done, changes_skipped;
     uint64_t delivered, expected;
+    uint64_t frames_due, frames_sent, frames_failed, frames_expected;
     uint64_t lost_before;
     int64_t cpu_user_us, cpu_system_us; /* of this program */
     struct latency lag;                 /* of this program itself: sent, after the intended time */
     struct latency from_server;         /* received, after the server's timestamp */
     struct latency from_intended;
+    struct latency audio; /* a frame heard, after it was meant to leave */
 };
 
 struct load {
@@ -62,6 +73,9 @@ struct load {
     size_t phone_count, started;
     struct changer *changers;
     size_t changer_count;
+    struct router *router; /* NULL: others have one, or there is none */
+    struct talk **talks;
+    size_t talk_count;
     struct watchers watchers;
     struct known_change *known;
     struct progress progress;
@@ -170,6 +184,15 @@ static long resident_kb(void)
     return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_maxrss;
 }
 
+static uint64_t frames_lost(const struct load *l)
+{
+    uint64_t lost = 0;
+    for (size_t i = 0; i < l->talk_count; i++)
+        for (size_t k = 0; k < l->talks[i]->count; k++)
+            lost += l->talks[i]->members[k].lost;
+    return lost;
+}
+
 static uint64_t lost_since(const struct load *l)
 {
     const struct counters *c = &l->sim.counters;
@@ -195,6 +218,12 @@ static void report_text(const struct load *l, struct bytes *out)
                  (unsigned long long)l->m.changes_skipped);
     bytes_printf(out, "updates      %llu of %llu delivered, %.0f/s\n", (unsigned long long)l->m.delivered,
                  (unsigned long long)l->m.expected, per_second(l->m.delivered, l->m.took_us));
+    if (l->talk_count > 0)
+        bytes_printf(
+            out, "audio        %llu of %llu frames heard in %zu groups, %.0f/s; %llu lost, %llu not sent\n",
+            (unsigned long long)l->m.audio.count, (unsigned long long)l->m.frames_expected, l->talk_count,
+            per_second(l->m.audio.count, l->m.took_us), (unsigned long long)frames_lost(l),
+            (unsigned long long)l->m.frames_failed);
     bytes_printf(out, "errors       %llu refused, %llu unreachable, %llu timeouts, %llu lost, %llu faults\n",
                  (unsigned long long)c->refused, (unsigned long long)c->unreachable,
                  (unsigned long long)c->timeouts, (unsigned long long)lost_since(l),
@@ -202,6 +231,8 @@ static void report_text(const struct load *l, struct bytes *out)
     bytes_printf(out, "                 p50       p90       p99       max\n");
     text_latency("from server", &l->m.from_server, out);
     text_latency("from intended", &l->m.from_intended, out);
+    if (l->talk_count > 0)
+        text_latency("audio", &l->m.audio, out);
     text_latency("own lag", &l->m.lag, out);
     bytes_printf(out, "own cost     %.1f %% of a core (%.1f user, %.1f system), %ld kB\n",
                  100 * per_second((uint64_t)(l->m.cpu_user_us + l->m.cpu_system_us), l->m.took_us) / 1e6,
@@ -241,6 +272,13 @@ static void report_json(const struct load *l, struct bytes *out)
     json_latency("fromServer", &l->m.from_server, out);
     json_latency("fromIntended", &l->m.from_intended, out);
     json_latency("ownLag", &l->m.lag, out);
+    if (l->talk_count > 0) {
+        json_latency("audio", &l->m.audio, out);
+        bytes_printf(out,
+                     ",\"framesSent\":%llu,\"framesExpected\":%llu,\"framesLost\":%llu,\"framesFailed\":%llu",
+                     (unsigned long long)l->m.frames_sent, (unsigned long long)l->m.frames_expected,
+                     (unsigned long long)frames_lost(l), (unsigned long long)l->m.frames_failed);
+    }
     accounts_json(&l->accounts, out);
     bytes_append_text(out, "}\n");
 }
@@ -378,6 +416,21 @@ static void change_some(struct load *l, int64_t now_us)
     }
 }
 
+/* Each group's frames are spread over time as the groups are. */
+static void talk_some(struct load *l, int64_t now_us)
+{
+    int64_t rate = l->talk_count ? l->sim.options->talk_rate * (int64_t)l->talk_count : 0, intended;
+    for (; rate && is_due(l, l->m.frames_due, rate, now_us, &intended); l->m.frames_due++) {
+        struct talk *t = l->talks[l->m.frames_due % l->talk_count];
+        if (talk_frame(t, intended)) {
+            l->m.frames_failed++;
+            continue;
+        }
+        l->m.frames_sent++;
+        l->m.frames_expected += t->count - 1;
+    }
+}
+
 static void begin_measure(struct load *l)
 {
     const struct counters *c = &l->sim.counters;
@@ -407,7 +460,8 @@ static int verdict(const struct load *l)
     uint64_t lost = c->lost + c->closed_by_server + c->broken - l->m.lost_before;
     if (!c->opened)
         return EXIT_UNREACHABLE;
-    return lost || l->m.delivered < l->m.expected || sim_fault_count(&l->sim) ? EXIT_NO : EXIT_YES;
+    bool unheard = l->m.audio.count != l->m.frames_expected || frames_lost(l) > 0;
+    return lost || unheard || l->m.delivered < l->m.expected || sim_fault_count(&l->sim) ? EXIT_NO : EXIT_YES;
 }
 
 static void print(const struct load *l)
@@ -423,7 +477,8 @@ static void print(const struct load *l)
 static void drain(struct load *l)
 {
     int64_t least_ms = l->measurements > 0 ? 0 : DRAIN_MS;
-    bool complete = l->m.delivered >= l->m.expected && in_phase_ms(l) >= least_ms;
+    bool complete = l->m.delivered >= l->m.expected && l->m.audio.count >= l->m.frames_expected &&
+                    in_phase_ms(l) >= least_ms;
     if (!complete && in_phase_ms(l) < DRAIN_MAX_MS)
         return;
     print(l);
@@ -440,8 +495,18 @@ static void measure(struct load *l)
     int64_t now_us = clock_mono_us();
     beat_some(l, now_us);
     change_some(l, now_us);
+    talk_some(l, now_us);
     if (in_phase_ms(l) >= duration_ms(l))
         end_measure(l);
+}
+
+/* All are members before the first frame. */
+static bool talks_ready(struct load *l)
+{
+    bool ready = true;
+    for (size_t i = 0; i < l->talk_count; i++)
+        ready &= talk_join(l->talks[i]) == l->talks[i]->count;
+    return ready || in_phase_ms(l) > DRAIN_MAX_MS;
 }
 
 static bool connecting_failed(const struct load *l)
@@ -470,7 +535,7 @@ static void step(struct load *l)
             enter(l, LOAD_WARMUP);
         break;
     case LOAD_WARMUP:
-        if (in_phase_ms(l) >= l->sim.options->warmup_ms)
+        if (talks_ready(l) && in_phase_ms(l) >= l->sim.options->warmup_ms)
             begin_measure(l);
         break;
     case LOAD_MEASURE: measure(l); break;
@@ -513,6 +578,19 @@ static struct phone *make_phone(struct load *l, const char *kind, size_t index)
     return phone;
 }
 
+static void make_talks(struct load *l)
+{
+    size_t each = (size_t)l->sim.options->talk_group;
+    l->talk_count = l->sim.options->talk_rate ? l->phone_count / each : 0;
+    l->talks = mem_array(l->talk_count + 1, sizeof(*l->talks));
+    for (size_t i = 0; i < l->talk_count; i++) {
+        char group[32];
+        snprintf(group, sizeof(group), "group%zu", i + 1);
+        l->talks[i] =
+            talk_create(group, l->phones + i * each, each, (size_t)l->sim.options->talk_size, &l->m.audio);
+    }
+}
+
 static void make(struct load *l)
 {
     const struct options *o = l->sim.options;
@@ -526,6 +604,7 @@ static void make(struct load *l)
     l->changers = mem_array(l->changer_count + 1, sizeof(*l->changers));
     for (size_t i = 0; i < l->changer_count; i++)
         l->changers[i] = (struct changer){.phone = make_phone(l, "c", i)};
+    make_talks(l);
     l->known = mem_zalloc(KNOWN_CHANGES * sizeof(*l->known));
     watchers_init(&l->watchers, &l->sim, (size_t)o->dashboards, "viewer", &config);
 }
@@ -537,6 +616,20 @@ static int account(struct load *l)
         return 0;
     fprintf(stderr, "presence-sim: --account %s: numbers of processes of this machine, at most %d\n",
             l->sim.options->account, ACCOUNTS_MAX);
+    return EXIT_USAGE;
+}
+
+/* 0, or an exit code after a line on stderr. */
+static int be_router(struct load *l)
+{
+    const struct options *o = l->sim.options;
+    char error[512];
+    if (!o->upstream)
+        return 0;
+    l->router = router_open(l->sim.loop, o->upstream, o->auth_none ? NULL : o->secret, error, sizeof(error));
+    if (l->router)
+        return 0;
+    fprintf(stderr, "presence-sim: --upstream %s: %s\n", o->upstream, error);
     return EXIT_USAGE;
 }
 
@@ -555,6 +648,10 @@ static void start(struct load *l)
 
 static void finish(struct load *l)
 {
+    sim_stop(&l->sim, &l->step);
+    for (size_t i = 0; i < l->talk_count; i++)
+        talk_destroy(l->talks[i]);
+    free(l->talks);
     for (size_t i = 0; i < l->phone_count; i++)
         phone_destroy(l->phones[i]);
     for (size_t i = 0; i < l->changer_count; i++)
@@ -582,9 +679,12 @@ int command_load(const struct options *options)
     if (!code) {
         code = account(l);
         if (!code)
+            code = be_router(l);
+        if (!code)
             run(l);
         else
             l->sim.exit_code = code;
+        router_close(l->router);
         code = sim_finish(&l->sim);
     }
     free(l);

@@ -10,6 +10,8 @@ static int run(const struct options *options, char **argv)
         return command_run(options, argv[2]);
     if (!strcmp(command, "mobile"))
         return command_mobile(options);
+    if (!strcmp(command, "router"))
+        return command_router(options);
     return !strcmp(command, "web") ? command_web(options) : command_load(options);
 }
 

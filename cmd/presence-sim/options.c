@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
+#include "talk.h"
+
 #include <stdio.h>
 
 #define AT(field)  offsetof(struct options, field)
@@ -99,6 +101,21 @@ static const struct setting load_rows[] = {
     SETTING_TEXT("prefix", "PRESENCE_SIM_PREFIX", AT(prefix), "load", NULL, "of user ids"),
 };
 
+static const struct setting talk_rows[] = {
+    SETTING_TEXT("upstream", "PRESENCE_SIM_UPSTREAM", AT(upstream), NULL, "<address>",
+                 "be the router behind the servers, too: listen there (their PRESENCE_UPSTREAM)"),
+    SETTING_INT("talk-rate", "PRESENCE_SIM_TALK_RATE", AT(talk_rate), "0", 0, 10000,
+                "frames of audio a second that one phone of each group sends; 0: nobody talks"),
+    SETTING_INT("talk-size", "PRESENCE_SIM_TALK_SIZE", AT(talk_size), "200", TALK_SIZE_MIN, TALK_SIZE_MAX,
+                "bytes of audio a frame"),
+    SETTING_INT("talk-group", "PRESENCE_SIM_TALK_GROUP", AT(talk_group), "50", 2, 60000, "phones of a group"),
+};
+
+static const struct setting router_rows[] = {
+    SETTING_TEXT("listen", "PRESENCE_SIM_LISTEN", AT(listen), "127.0.0.1:9000", "<address>",
+                 "addresses, unix:/path; separated by commas"),
+};
+
 static const struct setting run_rows[] = {
     SETTING_TEXT("set", NULL, AT(variables), NULL, "<name=value>",
                  "a variable of the scenario, before its first line", .repeat = true),
@@ -126,10 +143,13 @@ static const struct setting_table web_tables[] = {
 };
 static const struct setting_table load_tables[] = {
     {load_rows, COUNT(load_rows), 0, "Load"},
+    {talk_rows, COUNT(talk_rows), 0, "Push-to-talk"},
     {watch_rows, COUNT(watch_rows), 0, "Watching"},
     {stay_rows, COUNT(stay_rows), 0, "Length"},
 };
 static const struct setting_table run_tables[] = {{run_rows, COUNT(run_rows), 0, "Scenario"}};
+
+static const struct setting_table router_tables[] = {{router_rows, COUNT(router_rows), 0, "Router"}};
 
 static const struct command_info commands[] = {
     {"mobile", "", "phones that connect, beat, fall silent, drop and return", mobile_tables,
@@ -137,6 +157,8 @@ static const struct command_info commands[] = {
     {"web", "", "dashboards that print what they are told", web_tables, COUNT(web_tables)},
     {"run", "FILE", "play a scenario and check its expectations", run_tables, COUNT(run_tables)},
     {"load", "", "open-loop load, and how long updates took", load_tables, COUNT(load_tables)},
+    {"router", "", "a stand-in for the push-to-talk router behind presence-ws", router_tables,
+     COUNT(router_tables)},
 };
 
 const struct program_info sim_program = {

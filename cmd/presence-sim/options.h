@@ -54,6 +54,10 @@ struct options {
     int64_t warmup_ms;
     int64_t repeat;
     char *account;
+    char *upstream;
+    int64_t talk_rate, talk_size, talk_group;
+
+    char *listen;
 
     char *variables;
     int64_t time_limit_ms;

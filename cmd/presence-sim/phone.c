@@ -84,6 +84,7 @@ static void on_opened(void *arg, struct span protocol)
 {
     struct link *l = arg;
     l->phone->sim->counters.opened++;
+    l->phone->opened++;
     oracle_opened(l->session, sim_server_time(l->phone->sim));
     if (l->phone->link == l)
         on_link_opened(l->phone);
@@ -95,8 +96,11 @@ static void on_message(void *arg, struct span data, bool binary)
     enum encoding encoding = binary ? ENCODING_MSGPACK : ENCODING_JSON;
     struct client_message m;
     int64_t type;
-    uint64_t id;
-    if (client_peek(encoding, data, &type, &id) || type != MESSAGE_HELLO || client_read(encoding, data, &m))
+    if (message_peek_type(encoding, data, true, &type) != MESSAGE_OK)
+        return;
+    if (!message_is_presence(type) && l->phone->message && l->phone->link == l)
+        l->phone->message(l->phone->message_arg, l->phone, data);
+    if (type != MESSAGE_HELLO || client_read(encoding, data, &m))
         return;
     sim_hello(l->phone->sim, &m);
     if (l->phone->link == l)
@@ -351,6 +355,13 @@ static void on_retry(struct wheel_timer *timer, int64_t now_ms)
 int phone_send(struct phone *p, struct span payload, bool binary)
 {
     return p->state == PHONE_OPEN ? ws_client_send(p->link->client, payload, binary) : -1;
+}
+
+void phone_on_message(struct phone *p, void (*message)(void *arg, struct phone *phone, struct span data),
+                      void *arg)
+{
+    p->message = message;
+    p->message_arg = arg;
 }
 
 int phone_beat(struct phone *p)

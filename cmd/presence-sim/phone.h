@@ -49,6 +49,10 @@ struct phone {
     struct rng rng;
     int64_t hello_beat_ms;
     int attempts;
+    uint64_t opened; /* connections so far */
+    /* phone_on_message */
+    void (*message)(void *arg, struct phone *phone, struct span data);
+    void *message_arg;
     /* How the last connection ended. */
     bool has_ended;
     enum ws_end end;
@@ -76,6 +80,9 @@ bool phone_frozen(const struct phone *p);
 void phone_roam(struct phone *p, struct server *server);
 /* Resets the connections left behind. */
 void phone_forget(struct phone *p);
+/* Of its connection in use, messages of other types than presence's. NULL: nobody asks. */
+void phone_on_message(struct phone *p, void (*message)(void *arg, struct phone *phone, struct span data),
+                      void *arg);
 /* Sends bytes as one message, for rule breakers: 0 or -1. */
 int phone_send(struct phone *p, struct span payload, bool binary);
 

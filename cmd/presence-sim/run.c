@@ -390,6 +390,7 @@ static int finish(struct scenario *s)
     s->sim.hooks.news = NULL;
     for (size_t i = 0; i < s->actors.churn_count; i++)
         churn_stop(&s->actors.churns[i]);
+    scenario_talks_end(s);
     finish_actors(s);
     finish_processes(s);
     if (s->totals.began_ms)

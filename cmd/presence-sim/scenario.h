@@ -40,6 +40,8 @@ struct ban {
     bool online;
 };
 
+struct conversation; /* of scenario_talk.c */
+
 /* Who takes part. */
 struct actors {
     struct phone **phones;
@@ -48,6 +50,8 @@ struct actors {
     size_t churn_count;
     struct dashboard **dashboards;
     size_t dashboard_count;
+    struct conversation **conversations;
+    size_t conversation_count;
     struct ban *bans;
     size_t ban_count;
 };
@@ -124,6 +128,7 @@ enum outcome statement_act(struct scenario *s, const struct shellwords *w);
 enum outcome statement_roam(struct scenario *s, const struct shellwords *w);
 enum outcome statement_send(struct scenario *s, const struct shellwords *w);
 enum outcome statement_churn(struct scenario *s, const struct shellwords *w);
+enum outcome statement_talk(struct scenario *s, const struct shellwords *w);
 enum outcome statement_still(struct scenario *s, const struct shellwords *w);
 enum outcome statement_process(struct scenario *s, const struct shellwords *w);
 enum outcome statement_start(struct scenario *s, const struct shellwords *w);
@@ -132,5 +137,9 @@ enum outcome statement_signal(struct scenario *s, const struct shellwords *w);
 enum outcome statement_run(struct scenario *s, const struct shellwords *w);
 enum outcome statement_port(struct scenario *s, const struct shellwords *w);
 enum outcome statement_expect(struct scenario *s, const struct shellwords *w);
+
+/* scenario_talk.c, for expectations and the end. */
+enum outcome scenario_check_hear(struct scenario *s, const struct shellwords *w);
+void scenario_talks_end(struct scenario *s);
 
 #endif

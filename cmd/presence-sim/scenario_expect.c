@@ -183,12 +183,13 @@ struct question {
 };
 
 static const struct question questions[] = {
-    {"see", 5, 0, 4, check_sees},         {"sees", 5, 0, 4, check_sees},
-    {"count", 4, 3, 0, check_counts},     {"counts", 4, 3, 0, check_counts},
-    {"heard", 5, 4, 0, check_heard},      {"agree", 3, 0, 0, check_agrees},
-    {"agrees", 3, 0, 0, check_agrees},    {"open", 3, 0, 0, check_standing},
-    {"off", 3, 0, 0, check_standing},     {"closed", 4, 3, 0, check_standing},
-    {"refused", 4, 3, 0, check_standing}, {"ended", 4, 3, 0, check_ended},
+    {"see", 5, 0, 4, check_sees},           {"sees", 5, 0, 4, check_sees},
+    {"count", 4, 3, 0, check_counts},       {"counts", 4, 3, 0, check_counts},
+    {"heard", 5, 4, 0, check_heard},        {"agree", 3, 0, 0, check_agrees},
+    {"agrees", 3, 0, 0, check_agrees},      {"open", 3, 0, 0, check_standing},
+    {"off", 3, 0, 0, check_standing},       {"closed", 4, 3, 0, check_standing},
+    {"refused", 4, 3, 0, check_standing},   {"ended", 4, 3, 0, check_ended},
+    {"hear", 4, 3, 0, scenario_check_hear},
 };
 
 static const struct question *question_find(const char *verb)

@@ -155,6 +155,7 @@ static const struct statement statements[] = {
     {"send", 3, 3, statement_send},
     {"churn", 2, 0, statement_churn},
     {"still", 1, 0, statement_still},
+    {"talk", 2, 0, statement_talk},
     {"wait", 1, 1, statement_wait},
     {"say", 1, 0, statement_say},
     {"expect", 2, 0, statement_expect},

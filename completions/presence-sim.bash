@@ -56,8 +56,13 @@ _presence_sim() {
                 load:--repeat) ((i++)) ;;
                 load:--account) ((i++)) ;;
                 load:--prefix) ((i++)) ;;
+                load:--upstream) ((i++)) ;;
+                load:--talk-rate) ((i++)) ;;
+                load:--talk-size) ((i++)) ;;
+                load:--talk-group) ((i++)) ;;
                 load:--dashboards) ((i++)) ;;
                 load:--duration | load:-d) ((i++)) ;;
+                router:--listen) ((i++)) ;;
                 esac
             fi
         elif [[ -z $command ]]; then
@@ -95,8 +100,13 @@ _presence_sim() {
     load:--repeat) :; return ;;
     load:--account) :; return ;;
     load:--prefix) :; return ;;
+    load:--upstream) :; return ;;
+    load:--talk-rate) :; return ;;
+    load:--talk-size) :; return ;;
+    load:--talk-group) :; return ;;
     load:--dashboards) :; return ;;
     load:--duration | load:-d) :; return ;;
+    router:--listen) :; return ;;
     *:--server | *:-s) :; return ;;
     *:--auth) mapfile -t COMPREPLY < <(compgen -W 'jwt none' -- "$cur"); return ;;
     *:--encoding) mapfile -t COMPREPLY < <(compgen -W 'msgpack json plain' -- "$cur"); return ;;
@@ -118,13 +128,14 @@ _presence_sim() {
         mobile) flags+=' --users --prefix --groups --beat --churn --away --silent --roam --settle --dashboards --batch --duration' ;;
         web) flags+=' --viewer --groups --watch-groups --watch-users --dashboards --batch --duration' ;;
         run) flags+=' --set --timeout --patience --keep --verbose' ;;
-        load) flags+=' --phones --rate --changes --changers --warmup --repeat --account --prefix --dashboards --batch --duration' ;;
+        load) flags+=' --phones --rate --changes --changers --warmup --repeat --account --prefix --upstream --talk-rate --talk-size --talk-group --dashboards --batch --duration' ;;
+        router) flags+=' --listen' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
         return
     fi
     case $command:$position in
-    :*) mapfile -t COMPREPLY < <(compgen -W 'mobile web run load' -- "$cur") ;;
+    :*) mapfile -t COMPREPLY < <(compgen -W 'mobile web run load router' -- "$cur") ;;
     run:0) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
 }

@@ -180,7 +180,7 @@ struct router *router_open(struct loop *loop, const char *listen, const char *se
     map_init(&r->groups, group_key);
     if (load_keys(r, secret, error, size) == 0 &&
         listener_open(listen, false, &r->listen, error, size) == 0) {
-        start(r, secret == NULL);
+        start(r, !secret);
         if (r->endpoint)
             return r;
         snprintf(error, size, "the WebSocket library can't start");

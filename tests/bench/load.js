@@ -8,11 +8,12 @@ const LIMIT_MS = 180000;
 
 const flags = {
   phones: '--phones', connectRate: '--connect-rate', rate: '--rate', changes: '--changes', changers: '--changers',
-  dashboards: '--dashboards', seconds: '--duration', repeat: '--repeat', prefix: '--prefix',
+  dashboards: '--dashboards', seconds: '--duration', repeat: '--repeat', prefix: '--prefix', upstream: '--upstream', talkRate: '--talk-rate',
+  talkGroup: '--talk-group',
 };
 
 function argumentsOf(rig, options) {
-  const args = ['load', '--json', '--quiet', '--encoding', 'plain', '--seed', '1', '--account', Object.values(rig.pids).join(',')];
+  const args = ['load', '--json', '--quiet', '--encoding', 'plain', '--seed', '1', ...(Object.keys(rig.pids).length ? ['--account', Object.values(rig.pids).join(',')] : [])];
   for (const [name, value] of Object.entries(options)) args.push(flags[name], String(value));
   return args;
 }
@@ -21,7 +22,7 @@ function argumentsOf(rig, options) {
 function readReport(rig, line) {
   const report = JSON.parse(line);
   const names = Object.keys(rig.pids);
-  report.accounts.forEach((account, i) => { report[names[i]] = account; });
+  (report.accounts ?? []).forEach((account, i) => { report[names[i]] = account; });
   report.ownCpu = (report.cpuUserUs + report.cpuSystemUs) / report.measuredMs / 10; // % of a core
   return report;
 }

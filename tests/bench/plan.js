@@ -7,6 +7,7 @@ const growth = require('./growth');
 const { median } = require('./measure');
 const { Ours, OursOverTcp, OursOverTls, Peer, using } = require('./rig');
 const { snapshot } = require('./snapshot');
+const { passing } = require('./passing');
 const { phones, updates, quiet } = require('./stages');
 
 const count = (n) => n.toLocaleString('en-US');
@@ -56,6 +57,15 @@ async function encryption({ grids, scale }) {
   grids.push({ title: 'Redis at a TCP port', columns: ['plain', 'TLS', 'TLS / plain'],
     rows: [['beat', 'CPU per heartbeat at 3,000/s'], ['beatRedis', '  its share of Redis']]
       .map(([key, name]) => ({ name, unit: 'µs', values: [before[key], after[key], after[key] / before[key]] })) });
+}
+
+// 20 groups of 50 phones with a talker each: 49,000 frames a second.
+async function router({ grids, scale }) {
+  const { direct, nginx, presence } = await passing(scale.rounds, { groups: 20, seconds: scale.seconds, repeat: scale.repeat });
+  const row = (name, unit, key) => ({ name, unit, values: [direct[key], nginx[key], presence[key], presence[key] / nginx[key]] });
+  grids.push({ title: 'in front of a router', columns: ['nothing', 'nginx', 'presence', 'presence / nginx'], rows: [
+    row('CPU per passed frame of 200 bytes', 'µs', 'cpu'), row('memory per phone (PSS)', 'B', 'memory'),
+    row('a frame from phone to phone: p50', 'ms', 'p50'), row('  p99', 'ms', 'p99')] });
 }
 
 const LATENCIES = [['p50', '  latency p50', 'ms'], ['p99', '  latency p99', 'ms']];
@@ -129,7 +139,7 @@ async function growingUsers({ grids, scale }) {
     ['server', '  CPU', 'µs'], ['commands', '  Redis commands', '']]);
 }
 
-const stages = { connections, storm, encryption, dashboards, snapshots, status, silence };
+const stages = { connections, storm, encryption, router, dashboards, snapshots, status, silence };
 const growing = { growingConnections, growingUsers };
 
 const quick = {

@@ -156,4 +156,4 @@ async function endAll() {
   await Promise.all([...open].map((rig) => rig.end()));
 }
 
-module.exports = { Ours, OursOverTcp, OursOverTls, Peer, using, endAll, until, sleep, token, program, SECRET, ROOT };
+module.exports = { Rig, Ours, OursOverTcp, OursOverTls, Peer, using, endAll, until, sleep, token, program, SECRET, ROOT };

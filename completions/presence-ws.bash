@@ -25,6 +25,7 @@ _presence_ws() {
                 *:--drain-delay) ((i++)) ;;
                 *:--drain-timeout) ((i++)) ;;
                 *:--batch-window) ((i++)) ;;
+                *:--batch-share) ((i++)) ;;
                 *:--ring-size) ((i++)) ;;
                 *:--max-connections) ((i++)) ;;
                 *:--max-per-user) ((i++)) ;;
@@ -88,6 +89,7 @@ _presence_ws() {
     *:--drain-delay) :; return ;;
     *:--drain-timeout) :; return ;;
     *:--batch-window) :; return ;;
+    *:--batch-share) :; return ;;
     *:--ring-size) :; return ;;
     *:--max-connections) :; return ;;
     *:--max-per-user) :; return ;;
@@ -133,7 +135,7 @@ _presence_ws() {
     *:--config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        flags=' --listen --reuseport --auth --allowed-origins --allowed-hosts --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-delay --drain-timeout --batch-window --ring-size --max-connections --max-per-user --max-connects-per-user --max-per-address --trusted-proxies --proxy-protocol --max-byte-rate --upstream --upstream-roles --upstream-timeout --upstream-message-max --secret-key-encoding --jwt-public-key-file --jwt-jwks-url --jwt-jwks-ca-file --jwt-require-exp --jwt-require-groups --jwt-user-claim --jwt-role-claim --jwt-groups-claim --jwt-audience --jwt-issuer --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --log-level --config --check-config --help --version'
+        flags=' --listen --reuseport --auth --allowed-origins --allowed-hosts --refresh-on-pong --ping-interval --pong-timeout --stuck-timeout --head-timeout --drain-delay --drain-timeout --batch-window --batch-share --ring-size --max-connections --max-per-user --max-connects-per-user --max-per-address --trusted-proxies --proxy-protocol --max-byte-rate --upstream --upstream-roles --upstream-timeout --upstream-message-max --secret-key-encoding --jwt-public-key-file --jwt-jwks-url --jwt-jwks-ca-file --jwt-require-exp --jwt-require-groups --jwt-user-claim --jwt-role-claim --jwt-groups-claim --jwt-audience --jwt-issuer --enabled --ttl --heartbeat-min --offline-grace --abort-grace --drain-grace --holdback --repair-interval --log-max --prefix --group-key --redis-host --redis-port --redis-username --redis-db --redis-timeout --redis-sentinels --redis-master --redis-tls --redis-tls-ca-file --redis-tls-cert-file --redis-tls-key-file --redis-tls-server-name --log-level --config --check-config --help --version'
         case $command in
         esac
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

@@ -43,8 +43,12 @@ static const struct setting rows[] = {
         "at a shutdown, serve on for so long while /readyz says draining, for load balancers to notice"),
     SETTING_DURATION("drain-timeout", "PRESENCE_DRAIN_TIMEOUT", AT(drain_timeout_ms), "10s", 0, HOUR_MS,
                      "time for connections to close at a shutdown"),
-    SETTING_DURATION("batch-window", "PRESENCE_BATCH_WINDOW", AT(batch_window_ms), "20ms", 0, 10000,
-                     "changes within this time after one leave together; 0: each at once"),
+    SETTING_DURATION(
+        "batch-window", "PRESENCE_BATCH_WINDOW", AT(batch_window_ms), "20ms", 0, 10000,
+        "changes wait so long for others at most, and for viewers that asked for batches so long "
+        "in any case; 0: none waits"),
+    SETTING_INT("batch-share", "PRESENCE_BATCH_SHARE", AT(batch_share_percent), "25", 1, 100,
+                "percent of a core that sending changes may take before they wait for others"),
     SETTING_SIZE(
         "ring-size", "PRESENCE_RING_SIZE", AT(ring_bytes), "4m", 65536, 1 << 30,
         "bytes of changes kept for slow viewers and resume, per encoding; one change for each 256 of them"),

@@ -23,6 +23,7 @@ struct config {
     int64_t ping_interval_ms, pong_timeout_ms, stuck_timeout_ms, head_timeout_ms, drain_delay_ms,
         drain_timeout_ms;
     int64_t batch_window_ms;         /* PRESENCE_BATCH_WINDOW */
+    int64_t batch_share_percent;     /* PRESENCE_BATCH_SHARE */
     int64_t ring_bytes;              /* PRESENCE_RING_SIZE */
     char *upstream, *upstream_roles; /* PRESENCE_UPSTREAM, PRESENCE_UPSTREAM_ROLES */
     int64_t upstream_timeout_ms, upstream_message_max;

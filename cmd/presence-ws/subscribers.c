@@ -38,9 +38,13 @@ struct subscribers {
     struct loop_task *round_task, *continue_task;
     struct loop_timer *window_timer;
     uint32_t round;
-    int64_t round_ms;  /* the last one's beginning */
-    int64_t tidied_ms; /* when unused snapshots were last freed */
-    uint64_t observed; /* entries whose latency was taken */
+    bool sending;         /* a round is under way */
+    bool changed;         /* something came meanwhile */
+    int64_t round_cpu_us; /* that it has taken so far */
+    int64_t next_us;      /* the next one begins then, or later */
+    int64_t batch_ms;     /* some who asked for batches are to be sent to then; INT64_MAX: nobody */
+    int64_t tidied_ms;    /* when unused snapshots were last freed */
+    uint64_t observed;    /* entries whose latency was taken */
 };
 
 bool subscribers_in_message(const struct subscription *w)
@@ -337,43 +341,79 @@ static void observe_latency(struct subscribers *s)
     }
 }
 
+/* The first change after a quiet time leaves at once. A round that took long is followed by a pause that keeps
+ * the share of rounds in the time, up to the window. */
+static void send_soon(struct subscribers *s)
+{
+    int64_t wait_us = s->next_us - clock_mono_us();
+    if (s->sending)
+        s->changed = true;
+    else if (wait_us <= 0)
+        loop_task_want(s->round_task);
+    else if (!loop_timer_active(s->window_timer) || s->batch_ms != INT64_MAX)
+        loop_timer_start(s->window_timer, (wait_us + 999) / 1000, 0);
+}
+
+static void end_round(struct subscribers *s)
+{
+    int64_t share = s->config->batch_share_percent;
+    int64_t pause_us = s->round_cpu_us * (100 - share) / share, window_us = s->config->batch_window_ms * 1000;
+    int64_t now_us = clock_mono_us();
+    s->sending = false;
+    s->next_us = now_us + (pause_us < window_us ? pause_us : window_us);
+    observe_latency(s);
+    if (s->changed)
+        send_soon(s);
+    else if (s->batch_ms != INT64_MAX)
+        loop_timer_start(s->window_timer, s->batch_ms - now_us / 1000, 0);
+}
+
+/* Who asked for batches keeps the window; others get what there is. */
+static void send_in_turn(struct subscribers *s, struct subscription *w, int64_t now_ms)
+{
+    if (w->subscriber.batch && now_ms < w->batch_ms) {
+        if (w->batch_ms < s->batch_ms)
+            s->batch_ms = w->batch_ms;
+        return;
+    }
+    w->batch_ms = now_ms + s->config->batch_window_ms;
+    pump(s, w);
+}
+
 /* Who was sent to stands behind who was not. */
 static void continue_round(void *arg)
 {
     struct subscribers *s = arg;
-    int64_t until_us = clock_mono_us() + SEND_US;
-    while (!list_empty(&s->all)) {
+    int64_t now_us = clock_mono_us(), until_us = now_us + SEND_US, cpu_us = clock_cpu_us();
+    bool more = false;
+    while (!more && !list_empty(&s->all)) {
         struct subscription *w = list_entry(s->all.next, struct subscription, subscriber.link);
         if (w->round == s->round)
             break;
         list_remove(&w->subscriber.link);
         list_append(&s->all, &w->subscriber.link);
         w->round = s->round;
-        pump(s, w);
-        if (clock_mono_us() >= until_us) {
-            loop_task_want(s->continue_task);
-            return;
-        }
+        send_in_turn(s, w, now_us / 1000);
+        more = clock_mono_us() >= until_us;
     }
-    observe_latency(s);
+    s->round_cpu_us += clock_cpu_us() - cpu_us;
+    if (more)
+        loop_task_want(s->continue_task);
+    else
+        end_round(s);
 }
 
 static void begin_round(void *arg)
 {
     struct subscribers *s = arg;
-    s->round_ms = clock_mono_ms();
+    if (s->sending)
+        return;
+    s->sending = true;
+    s->changed = false;
+    s->batch_ms = INT64_MAX;
+    s->round_cpu_us = 0;
     s->round++;
     continue_round(s);
-}
-
-/* The first change after a quiet time leaves at once; those within the window leave together. */
-static void send_soon(struct subscribers *s)
-{
-    int64_t wait_ms = s->round_ms + s->config->batch_window_ms - clock_mono_ms();
-    if (wait_ms <= 0)
-        loop_task_want(s->round_task);
-    else if (!loop_timer_active(s->window_timer))
-        loop_timer_start(s->window_timer, wait_ms, 0);
 }
 
 void subscribers_changed(struct subscribers *s, const struct change *change, struct span claims)
@@ -514,6 +554,7 @@ struct subscribers *subscribers_create(const struct config *config, struct loop 
     s->hooks = hooks;
     s->roster = &redis->roster_sync.roster;
     s->groups = &redis->roster_sync.groups;
+    s->batch_ms = INT64_MAX;
     list_init(&s->all);
     list_init(&s->waiting);
     fanout_init(&s->fanout, (size_t)config->ring_bytes / CHANGE_BYTES, (size_t)config->ring_bytes);

@@ -18,6 +18,7 @@ struct subscription {
     struct list waiting_link; /* in subscribers.waiting: for the roster or a group */
     uint64_t asked;           /* fanout.head when it asked for that view */
     uint32_t round;           /* the last round of sending that met it */
+    int64_t batch_ms;         /* it gets its next batch then, or later */
     char *id;                 /* the subscriber's own user id */
     size_t id_len;
     char *device;      /* NULL: it gave none */

@@ -11,5 +11,7 @@ int64_t clock_wall_ms(void);
  */
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+/* CPU time that this thread has taken, the kernel's for it included. */
+int64_t clock_cpu_us(void);
 
 #endif

@@ -79,6 +79,19 @@ scenario('a phone watches those who share a group of its claim, and nobody else'
   assert.deepEqual(alone.online, []);
 });
 
+scenario('a quiet server tells each change at once, whatever the window; a batch waits for it', { env: { PRESENCE_BATCH_WINDOW: '10s' } }, async (s) => {
+  const dashboard = await s.dashboard();
+  const batched = await s.dashboard({ user: 'batched' });
+  batched.subscribe({ batch: true });
+  await until(() => batched.snapshots.length === 2, 'its new view');
+  for (let i = 0; i < 20; i++) {
+    await s.phone(`user${i}`);
+    await until(() => dashboard.of(`user${i}`).length === 1, 'the change', 5000);
+  }
+  await until(() => batched.online.length === 20, 'all, after the window', 20000);
+  assert.ok(batched.messages.filter((m) => m[1] === 34).length <= 3, 'in few batches');
+});
+
 scenario('batches: at most one update per user and window, none without effect', { env: { PRESENCE_BATCH_WINDOW: '300ms' } }, async (s) => {
   const d = await s.dashboard();
   d.subscribe({ batch: true });

@@ -50,10 +50,26 @@ static void append_header(struct span name, struct span value, struct bytes *out
     bytes_append_text(out, "\r\n");
 }
 
+/* A list that goes on with each hop: several headers of one name are one list (RFC 9110, 5.3). */
+static void append_entry(struct span entry, struct bytes *list)
+{
+    bytes_append_text(list, list->len > 0 ? ", " : "");
+    bytes_append_span(list, entry);
+}
+
+/* As Forwarded names a node (RFC 7239, 6). */
+static void append_node(const char *via, struct bytes *list)
+{
+    bytes_auto entry = BYTES_INIT;
+    bytes_printf(&entry, strchr(via, ':') ? "for=\"[%s]\"" : "for=%s", via);
+    append_entry(bytes_span(&entry), list);
+}
+
 void upstream_request_write(const struct gate_head *head, const char *via, struct bytes *out)
 {
-    const struct span forwarded = SPAN("x-forwarded-for"), extensions = SPAN("sec-websocket-extensions");
-    bytes_auto clients = BYTES_INIT;
+    const struct span extensions = SPAN("sec-websocket-extensions");
+    bytes_auto clients = BYTES_INIT, forwarded = BYTES_INIT;
+    bool has_address = !span_equal(span_of(via), SPAN("unix"));
     bytes_append_text(out, "GET ");
     bytes_append_span(out, head->path);
     if (head->query.len > 0) {
@@ -63,19 +79,21 @@ void upstream_request_write(const struct gate_head *head, const char *via, struc
     bytes_append_text(out, " HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
     for (size_t i = 0; i < head->header_count; i++) {
         struct span name = head->headers[i].name, value = head->headers[i].value;
-        if (span_equal_nocase(name, forwarded)) {
-            bytes_append_text(&clients, clients.len > 0 ? ", " : "");
-            bytes_append_span(&clients, value);
-        } else if (!is_of_hop(name) && !span_equal_nocase(name, extensions) && !is_named(head, name)) {
+        if (span_equal_nocase(name, SPAN("x-forwarded-for")))
+            append_entry(value, &clients);
+        else if (span_equal_nocase(name, SPAN("forwarded")))
+            append_entry(value, &forwarded);
+        else if (!is_of_hop(name) && !span_equal_nocase(name, extensions) && !is_named(head, name))
             append_header(name, value, out);
-        }
     }
-    if (!span_equal(span_of(via), SPAN("unix"))) {
-        bytes_append_text(&clients, clients.len > 0 ? ", " : "");
-        bytes_append_text(&clients, via);
-    }
+    if (has_address)
+        append_entry(span_of(via), &clients);
     if (clients.len > 0)
         append_header(SPAN("X-Forwarded-For"), bytes_span(&clients), out);
+    if (forwarded.len > 0 && has_address)
+        append_node(via, &forwarded);
+    if (forwarded.len > 0)
+        append_header(SPAN("Forwarded"), bytes_span(&forwarded), out);
     bytes_append_text(out, "\r\n");
 }
 

@@ -7,7 +7,8 @@
 #include "http/handshake.h"
 
 /* The client's own request: its target, and all its headers but those of its hop (RFC 9110, 7.6.1) and its
- * extensions. via: the address that the request came from, appended to X-Forwarded-For; "unix" is none. */
+ * extensions. via: the address that the request came from, appended to X-Forwarded-For, and to Forwarded where
+ * that is there; "unix" is none. */
 void upstream_request_write(const struct gate_head *head, const char *via, struct bytes *out);
 
 #define UPSTREAM_REFUSAL_MAX 16384 /* bytes of a body that are passed on */

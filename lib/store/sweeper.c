@@ -57,8 +57,10 @@ static int64_t pause_after(const struct sweeper *s, const struct expire_answer *
 {
     if (answer->looked >= SWEEPER_LIMIT)
         return 0;
-    int64_t interval = s->config.interval_ms,
-            floor = SWEEPER_FLOOR_MS < interval ? SWEEPER_FLOOR_MS : interval;
+    bool idle = answer->looked < SWEEPER_FEW && answer->next_ms > answer->state.now_ms;
+    int64_t interval = s->config.interval_ms, floor = idle ? 1 : SWEEPER_FLOOR_MS;
+    if (floor > interval)
+        floor = interval;
     if (answer->next_ms - answer->state.now_ms >= interval || answer->held_ms >= interval)
         return interval;
     int64_t until = answer->next_ms + 2 - answer->state.now_ms;

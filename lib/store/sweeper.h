@@ -17,7 +17,9 @@
 #define SWEEPER_LIMIT    500  /* entries of the index a sweep looks at */
 #define SWEEPER_GAP_MS   1000 /* a longer silence between sweeps proves nothing (KEYS.md) */
 #define SWEEPER_FLOOR_MS 10   /* between sweeps that are not full */
-#define SWEEPER_NEVER    INT64_MAX
+/* A sweep that looked at fewer entries, and left none that is due, is followed by the next as soon as an entry is. */
+#define SWEEPER_FEW   8
+#define SWEEPER_NEVER INT64_MAX
 
 struct sweeper_hooks {
     store_send send;

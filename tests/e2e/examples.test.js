@@ -224,6 +224,8 @@ scenario('the alert rules ask for metrics that there are, and each daemon measur
   const selectors = rules.flatMap((rule) => [...rule.matchAll(/\b(presence_\w+)(?:\{([^}]*)\})?/g)]);
   assert.ok(rules.length >= 4 && selectors.length >= rules.length);
   const samples = texts.flatMap((text) => text.split('\n'));
-  for (const [selector, name, label = ''] of selectors)
-    assert.ok(samples.some((line) => (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) && line.includes(label)), selector);
+  const fits = (line, matcher) => line.includes(matcher.replace('!=', '=')) !== matcher.includes('!=');
+  for (const [selector, name, labels] of selectors)
+    assert.ok(samples.some((line) => (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) &&
+      (labels?.split(',') ?? []).every((matcher) => fits(line, matcher))), selector);
 });

@@ -21,6 +21,8 @@ static void test_request(void **state)
          "X-Forwarded-For: 192.0.2.7\r\n"},
         {"behind proxies", "10.0.0.1", "X-Forwarded-For: 192.0.2.7\r\nx-forwarded-for: 10.0.0.2\r\n",
          "X-Forwarded-For: 192.0.2.7, 10.0.0.2, 10.0.0.1\r\n"},
+        {"behind proxies that say Forwarded", "2001:db8::1", "Forwarded: for=192.0.2.7\r\n",
+         "X-Forwarded-For: 2001:db8::1\r\nForwarded: for=192.0.2.7, for=\"[2001:db8::1]\"\r\n"},
         {"on a unix socket", "unix", "", ""},
         {"of a proxy on a unix socket", "unix", "X-Forwarded-For: 192.0.2.7\r\n",
          "X-Forwarded-For: 192.0.2.7\r\n"},
@@ -92,7 +94,8 @@ static void test_bound(void **state)
     while (body.len < UPSTREAM_REFUSAL_MAX)
         bytes_append_char(&body, 'x');
     assert_true(upstream_refusal_complete(&answer, bytes_span(&body), false));
-    bytes_append(&body, body.data, 1000);
+    for (int i = 0; i < 1000; i++)
+        bytes_append_char(&body, 'x');
     upstream_refusal_write(&answer, bytes_span(&body), &out);
     assert_in_range(out.len, UPSTREAM_REFUSAL_MAX, UPSTREAM_REFUSAL_MAX + 100);
 }

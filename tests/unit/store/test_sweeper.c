@@ -157,6 +157,8 @@ static void test_when_the_next_sweep_is(void **state)
         {"an empty index", 50, 0, -1, 0, 50},
         {"an entry far off", 50, 0, 5000, 0, 50},
         {"an entry sooner than the interval", 50, 0, 20, 0, 22},
+        {"an entry in a moment, beside few", 50, 0, 2, SWEEPER_FEW - 1, 4},
+        {"an entry in a moment, beside many", 50, 0, 2, SWEEPER_FEW, 10},
         {"an entry now", 50, 0, 0, 3, 10},
         {"an entry overdue", 50, 0, -3, 3, 10},
         {"a full sweep", 50, 0, 0, SWEEPER_LIMIT, 0},

@@ -29,7 +29,7 @@ step 'simulation' make --no-print-directory check-hunt
 step 'end-to-end tests' make --no-print-directory check-e2e
 step 'sanitizer build and unit tests' make --no-print-directory -j "$jobs" SAN=address,undefined check-unit
 sanitized=('SAN=address,undefined' check-e2e)
-outside='access api closing conduct frames gate groups presence proxy_protocol quotas refused tokens viewers'
+outside='access api closing conduct frames gate groups presence proxy_protocol quotas refused router tokens upstream viewers'
 # shellcheck disable=SC2086 # a word for each
 [ -n "${PRESENCE_FULL:-}" ] || sanitized+=("E2E=$(printf 'tests/e2e/%s.test.js ' $outside)")
 step 'end-to-end tests under sanitizers' env PRESENCE_PATIENCE=4 make --no-print-directory "${sanitized[@]}"

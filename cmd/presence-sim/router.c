@@ -75,9 +75,8 @@ static int read_head(struct span message, int64_t *ret_type, struct span *ret_gr
 
 static void pass_on(struct member *from, struct group *g, struct span message)
 {
-    uint8_t header[FRAME_HEADER_MAX];
     bytes_auto frame = BYTES_INIT;
-    bytes_append(&frame, header, frame_header(FRAME_FIN | FRAME_BINARY, message.len, header));
+    frame_append_header(FRAME_FIN | FRAME_BINARY, message.len, &frame);
     bytes_append_span(&frame, message);
     for (struct list *at = g->members.next; at != &g->members; at = at->next) {
         struct member *m = list_entry(at, struct member, link);

@@ -6,8 +6,7 @@
 
 void ws_frame_write(enum frame_opcode opcode, struct span payload, const uint8_t mask[4], struct bytes *out)
 {
-    uint8_t header[FRAME_HEADER_MAX + FRAME_MASK_SIZE];
-    bytes_append(out, header, frame_header_masked((uint8_t)(FRAME_FIN | opcode), payload.len, mask, header));
+    frame_append_header_masked((uint8_t)(FRAME_FIN | opcode), payload.len, mask, out);
     frame_mask(payload, mask, 0, out);
 }
 

@@ -16,12 +16,11 @@ static void next_mask(struct rng *masks, uint8_t ret[FRAME_MASK_SIZE])
 
 static void begin_fragment(struct relay_up *u, bool binary, uint64_t size, struct rng *masks)
 {
-    uint8_t header[FRAME_HEADER_MAX + FRAME_MASK_SIZE];
     uint8_t opcode = u->in_message ? FRAME_CONTINUATION : binary ? FRAME_BINARY : FRAME_TEXT;
     u->fragment_size = u->fragment_left = (uint32_t)(size < RELAY_UP_FRAGMENT ? size : RELAY_UP_FRAGMENT);
     u->in_message = true;
     next_mask(masks, u->mask);
-    bytes_append(&u->out, header, frame_header_masked(opcode, u->fragment_size, u->mask, header));
+    frame_append_header_masked(opcode, u->fragment_size, u->mask, &u->out);
 }
 
 static void end_fragment(struct relay_up *u, bool final)
@@ -55,10 +54,10 @@ void relay_up_put(struct relay_up *u, bool binary, struct span piece, uint64_t r
 
 void relay_up_control(struct relay_up *u, uint8_t opcode, struct span payload, struct rng *masks)
 {
-    uint8_t header[FRAME_HEADER_MAX + FRAME_MASK_SIZE], mask[FRAME_MASK_SIZE];
+    uint8_t mask[FRAME_MASK_SIZE];
     bytes_auto frame = BYTES_INIT;
     next_mask(masks, mask);
-    bytes_append(&frame, header, frame_header_masked(FRAME_FIN | opcode, payload.len, mask, header));
+    frame_append_header_masked(FRAME_FIN | opcode, payload.len, mask, &frame);
     frame_mask(payload, mask, 0, &frame);
     bytes_reserve(&u->out, frame.len);
     memmove(u->out.data + u->whole + frame.len, u->out.data + u->whole, u->out.len - u->whole);

@@ -53,13 +53,19 @@ int frame_head_read(struct span data, struct frame_head *ret)
     return 1;
 }
 
-size_t frame_header_masked(uint8_t first_byte, uint64_t payload_len, const uint8_t mask[FRAME_MASK_SIZE],
-                           uint8_t out[FRAME_HEADER_MAX + FRAME_MASK_SIZE])
+void frame_append_header(uint8_t first_byte, uint64_t payload_len, struct bytes *out)
 {
-    size_t len = frame_header(first_byte, payload_len, out);
-    out[1] |= 0x80;
-    memcpy(out + len, mask, FRAME_MASK_SIZE);
-    return len + FRAME_MASK_SIZE;
+    uint8_t *at = (uint8_t *)bytes_reserve(out, FRAME_HEADER_MAX);
+    out->len += frame_header(first_byte, payload_len, at);
+}
+
+void frame_append_header_masked(uint8_t first_byte, uint64_t payload_len, const uint8_t mask[FRAME_MASK_SIZE],
+                                struct bytes *out)
+{
+    size_t start = out->len;
+    frame_append_header(first_byte, payload_len, out);
+    out->data[start + 1] |= (char)0x80;
+    bytes_append(out, mask, FRAME_MASK_SIZE);
 }
 
 void frame_mask(struct span piece, const uint8_t mask[FRAME_MASK_SIZE], uint64_t at, struct bytes *out)

@@ -30,9 +30,10 @@ struct frame_head {
  * opcodes, a mask, a length that is not minimal, a control frame in fragments or over 125 bytes. */
 int frame_head_read(struct span data, struct frame_head *ret);
 bool frame_is_control(uint8_t first);
-/* The header of a client's frame with its mask: returns its length, 6–14. */
-size_t frame_header_masked(uint8_t first_byte, uint64_t payload_len, const uint8_t mask[FRAME_MASK_SIZE],
-                           uint8_t out[FRAME_HEADER_MAX + FRAME_MASK_SIZE]);
+/* Appends the header of a server's frame; of a client's frame, with its mask. */
+void frame_append_header(uint8_t first_byte, uint64_t payload_len, struct bytes *out);
+void frame_append_header_masked(uint8_t first_byte, uint64_t payload_len, const uint8_t mask[FRAME_MASK_SIZE],
+                                struct bytes *out);
 /* Appends a piece of a payload that begins `at` bytes behind its first, masked (5.3). */
 void frame_mask(struct span piece, const uint8_t mask[FRAME_MASK_SIZE], uint64_t at, struct bytes *out);
 /* Whether this may be the payload of a close frame (5.5.1, 7.4): 0, or the code to close with, 1002 or 1007. */

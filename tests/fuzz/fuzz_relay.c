@@ -36,9 +36,8 @@ static void client_reads(struct reader *r, struct span frames)
 
 static void client_reads_fragment(struct reader *r, const struct relay_piece *piece)
 {
-    uint8_t header[FRAME_HEADER_MAX];
     bytes_auto frame = BYTES_INIT;
-    bytes_append(&frame, header, frame_header(piece->first, piece->bytes.len, header));
+    frame_append_header(piece->first, piece->bytes.len, &frame);
     bytes_append_span(&frame, piece->bytes);
     client_reads(r, bytes_span(&frame));
 }

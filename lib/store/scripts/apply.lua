@@ -183,7 +183,8 @@ end
 
 -- A session that was not there (fresh), one that opens, or one whose user is not in the index.
 local function enter(op, user, s, extra, fresh)
-  if not key_is(META .. user, 'hash') then
+  local known = pcall_redis('HMGET', META .. user, 'lastSeen', 'sinceDevice', 'groups')
+  if is_error(known) then
     drop(user, s.name)
     return 'x'
   end
@@ -201,7 +202,7 @@ local function enter(op, user, s, extra, fresh)
     join(user, s)
   else
     local reason = op == 'b' and 'heartbeat' or op == 'r' and 'recovered' or extra ~= '' and extra or 'connected'
-    if not go_online(user, reason, s) then
+    if not go_online(user, reason, s, known) then
       drop(user, s.name)
       return 'x'
     end

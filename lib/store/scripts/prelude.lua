@@ -46,10 +46,9 @@ local function seen_of(text)
   return seen <= LATEST and seen or 0
 end
 
--- The same, asked for; 0 also when it lies ahead, as after the clock was set back.
-local function last_seen(meta)
-  local text = pcall_redis('HGET', meta, 'lastSeen')
-  local seen = type(text) == 'string' and seen_of(text) or 0
+-- The same; 0 also when it lies ahead, as after the clock was set back.
+local function past_seen(text)
+  local seen = seen_of(text)
   return seen <= NOW and seen or 0
 end
 
@@ -267,19 +266,23 @@ local function keep_count()
 end
 
 -- False, with nothing written, when the user's key is of another type: it is another program's. Who calls has looked at meta and sessions.
-local function go_online(user, reason, s)
+-- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already.
+local function go_online(user, reason, s, known)
   local key, meta = PREFIX .. 'user:' .. user, PREFIX .. 'meta:' .. user
   if not key_is(key, 'string') then
     return false
   end
   local groups = s.groups == '' and '' or groups_union({ s })
-  local deadline, seen, device = int(s.deadline), int(math.max(s.beat, last_seen(meta))), plain(s.device)
+  known = known or call('HMGET', meta, 'lastSeen', 'sinceDevice', 'groups')
+  local deadline, seen, device = int(s.deadline), int(math.max(s.beat, past_seen(known[1]))), plain(s.device)
   announce(user, 'online', reason, seen, device, groups)
   call('SET', key, '1', 'PXAT', deadline)
   call('ZADD', DUE, deadline, user)
   call('HSET', meta, 'status', 'online', 'lastSeen', seen, 'deviceId', device, 'role', s.role, 'since', NOW_TEXT,
     'sinceSeen', seen, 'rev', int(rev), 'reason', reason, 'node', NODE)
-  call('HDEL', meta, 'sinceDevice', 'groups')
+  if known[2] or known[3] then
+    call('HDEL', meta, 'sinceDevice', 'groups')
+  end
   if groups ~= '' then
     call('HSET', meta, 'groups', groups)
   end

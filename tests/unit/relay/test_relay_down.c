@@ -34,8 +34,7 @@ static void client_reads(struct client *c, struct span frames)
 static void client_reads_fragment(struct client *c, const struct relay_piece *piece)
 {
     bytes_auto frame = BYTES_INIT;
-    uint8_t header[FRAME_HEADER_MAX];
-    bytes_append(&frame, header, frame_header(piece->first, piece->bytes.len, header));
+    frame_append_header(piece->first, piece->bytes.len, &frame);
     bytes_append_span(&frame, piece->bytes);
     client_reads(c, bytes_span(&frame));
 }
@@ -80,8 +79,7 @@ static void finish(struct client *c)
 
 static void frame(uint8_t first, struct span payload, struct bytes *out)
 {
-    uint8_t header[FRAME_HEADER_MAX];
-    bytes_append(out, header, frame_header(first, payload.len, header));
+    frame_append_header(first, payload.len, out);
     bytes_append_span(out, payload);
 }
 

@@ -3,7 +3,7 @@
  * the two (relay_up.h, relay_down.h).
  *
  * A side that takes no bytes stops the reading of the other, so that a connection holds no more than some
- * 40 KiB. Pings are answered here. Hooks are called from the loop, never from within a function of the owner's,
+ * 64 KiB. Pings are answered here. Hooks are called from the loop, never from within a function of the owner's,
  * but for relay_check. */
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H

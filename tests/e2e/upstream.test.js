@@ -111,7 +111,7 @@ scenario('no router, a silent one, and one that speaks something else: 502, each
   ports['nobody there'] = `ws://127.0.0.1:${await lastingPort()}`;
   ports['no such name'] = 'ws://no-such-host.invalid:9000';
   for (const [name, url] of Object.entries(ports)) {
-    const server = await serve(s, { PRESENCE_UPSTREAM: url, PRESENCE_UPSTREAM_TIMEOUT: name === 'no such name' ? '10s' : '300ms' });
+    const server = await serve(s, { PRESENCE_UPSTREAM: url, PRESENCE_UPSTREAM_TIMEOUT: expected[name] === 'late' ? '300ms' : '10s' });
     const answer = await ask({ port: server.port }, head(headersOf(s)));
     assert.equal(answer.status, 502, name);
     assert.deepEqual(answer.json, { success: false, error: 'The push-to-talk server can\'t be reached' });

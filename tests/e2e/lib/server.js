@@ -38,7 +38,7 @@ function kilobytes(server, name) {
 // after the first. A sanitizer keeps what was freed for a while: it looks for leaks itself.
 async function leavesNothing(server, work, growth = 2048) {
   const before = descriptors(server);
-  const sanitized = kilobytes(server, 'VmPeak') > 2 ** 32;
+  const sanitized = process.env.PRESENCE_SANITIZED || kilobytes(server, 'VmPeak') > 2 ** 32;
   await work();
   await until(() => descriptors(server) <= before, `no more than ${before} descriptors`);
   const memory = kilobytes(server, 'VmRSS');

@@ -125,9 +125,9 @@ static void pass(struct client *c, struct inbox *in, struct span piece, bool fin
 /* Without a router behind us what is no message at all is refused; with one it is for that to say. */
 static bool is_ours(const struct client *c, enum message_result result)
 {
-    if (!connection_config(c)->policy.enabled)
-        return result == MESSAGE_MALFORMED && !connection_relay(c);
-    return result == MESSAGE_OK || (result == MESSAGE_MALFORMED && !connection_relay(c));
+    if (result == MESSAGE_MALFORMED)
+        return !connection_relay(c);
+    return result == MESSAGE_OK && connection_config(c)->policy.enabled;
 }
 
 static void take_head(struct client *c, struct inbox *in, struct span piece, struct span so_far, bool final,

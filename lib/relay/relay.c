@@ -286,12 +286,11 @@ struct relay *relay_create(struct relays *rs, int fd, struct span early, void *o
     r->down = (struct relay_down){.message_max = rs->limits.message_max, .filters = rs->limits.filters};
     r->heard_ms = loop_now_ms(rs->loop);
     r->watch = loop_watch_create(rs->loop, fd, on_events, r);
-    rs->counts.open++;
     if (!r->watch) {
-        rs->counts.open--;
         relay_free(r);
         return NULL;
     }
+    rs->counts.open++;
     list_append(&rs->quiet, &r->link);
     if (early.len > 0) {
         bytes_append_span(&r->kept, early);

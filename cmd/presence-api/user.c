@@ -6,13 +6,9 @@
 #include "wire/json_reader.h"
 #include "wire/json_writer.h"
 
-/* The value of a field in a HGETALL; SPAN_NONE without. */
 static struct span field(const struct redisReply *hash, const char *name)
 {
-    for (size_t i = 0; i + 1 < reply_count(hash); i += 2)
-        if (span_equal(reply_text(reply_at(hash, i)), span_of(name)))
-            return reply_text(reply_at(hash, i + 1));
-    return SPAN_NONE;
+    return reply_text(reply_field(hash, span_of(name)));
 }
 
 static void put_text(const struct redisReply *meta, const char *name, struct bytes *out)
@@ -104,14 +100,13 @@ static void put_device(const struct stored_session *session, bool first, struct 
     bytes_append_char(out, '}');
 }
 
-static void put_devices(const struct redisReply *sessions, struct bytes *out)
+static void put_devices(const struct redisReply *sessions, const struct redisReply *meta, struct bytes *out)
 {
     bool first = true;
     bytes_append_text(out, ",\"devices\":[");
-    for (size_t i = 0; i + 1 < reply_count(sessions); i += 2) {
+    for (size_t i = 0; i < reply_count(sessions) / 2; i++) {
         struct stored_session session;
-        if (store_session_read(reply_text(reply_at(sessions, i)), reply_text(reply_at(sessions, i + 1)),
-                               &session) < 0)
+        if (store_session_read(sessions, i, meta, &session) < 0)
             continue;
         put_device(&session, first, out);
         first = false;
@@ -137,7 +132,7 @@ static void put_details(const struct redisReply *meta, const struct redisReply *
     put_text(meta, "node", out);
     put_metadata(field(meta, "metadata"), out);
     put_refused(field(meta, "refused"), out);
-    put_devices(sessions, out);
+    put_devices(sessions, meta, out);
 }
 
 static void answer_user(struct call *c, const struct redisReply *const *replies)

@@ -28,9 +28,7 @@ int user_load(struct ctl *c, struct span id, struct user *ret)
     u.online = reply_text(u.replies[2]).data;
     u.sessions = mem_array(stored + 1, sizeof(*u.sessions));
     for (size_t i = 0; i < stored && u.session_count < USER_SESSIONS_MAX; i++)
-        u.session_count +=
-            store_session_read(reply_text(reply_at(pairs, 2 * i)), reply_text(reply_at(pairs, 2 * i + 1)),
-                               &u.sessions[u.session_count]) == 0;
+        u.session_count += store_session_read(pairs, i, u.replies[0], &u.sessions[u.session_count]) == 0;
     *ret = u;
     return 0;
 }
@@ -44,10 +42,7 @@ void user_finish(struct user *u)
 
 static const struct redisReply *meta_value(const struct user *u, const char *field)
 {
-    for (size_t i = 0; i + 1 < reply_count(u->replies[0]); i += 2)
-        if (span_equal(reply_text(reply_at(u->replies[0], i)), span_of(field)))
-            return reply_at(u->replies[0], i + 1);
-    return NULL;
+    return reply_field(u->replies[0], span_of(field));
 }
 
 struct span user_meta(const struct user *u, const char *field)

@@ -13,23 +13,24 @@ static void on_answered(void *arg, const struct redisReply *reply)
     store_request_answered(arg, reply, clock_mono_ms());
 }
 
-static void on_batch_answered(void *arg, const struct redisReply *reply)
+static void on_batch_answered(void *arg, const struct redisReply *const *replies)
 {
-    const struct store_request *batch = arg;
-    if (reply)
+    struct store_request *batch = arg;
+    if (replies)
         metric_observe_us(&counters.redis_round_trip, (clock_mono_ms() - batch->sent_ms) * 1000);
-    on_answered(arg, reply);
+    store_request_answered_all(batch, replies, clock_mono_ms());
 }
 
-int redis_glue_send(struct redis_glue *g, struct store_request *request, struct span command)
+int redis_glue_send(struct redis_glue *g, struct store_request *request, struct span commands)
 {
-    bool is_batch = request == &g->session_sync.batch;
-    return redis_link_send(g->link, command, is_batch ? on_batch_answered : on_answered, request);
+    if (request == &g->session_sync.batch)
+        return redis_link_send_all(g->link, commands, request->commands, on_batch_answered, request);
+    return redis_link_send(g->link, commands, on_answered, request);
 }
 
-static int on_send(void *arg, struct store_request *request, struct span command)
+static int on_send(void *arg, struct store_request *request, struct span commands)
 {
-    return redis_glue_send(arg, request, command);
+    return redis_glue_send(arg, request, commands);
 }
 
 static void on_state(void *arg, const struct store_state *state, const struct node_registry_news *news)

@@ -53,7 +53,7 @@ void redis_glue_tick(struct redis_glue *g, int64_t now_ms);
 /* The session table has something to send: at once, or with the next gathering. */
 void redis_glue_dirty(struct redis_glue *g);
 /* Sends a command of a machine of lib/store. */
-int redis_glue_send(struct redis_glue *g, struct store_request *request, struct span command);
+int redis_glue_send(struct redis_glue *g, struct store_request *request, struct span commands);
 bool redis_glue_up(const struct redis_glue *g);
 /* Redis's clock, as this server reckons it. */
 int64_t redis_glue_now(const struct redis_glue *g);

@@ -23,6 +23,7 @@ enum session_op_outcome {
     OUTCOME_LATE = 'l',
     OUTCOME_MISSING = 'm',
     OUTCOME_FOREIGN = 'x', /* the user's keys hold other types */
+    OUTCOME_ASK = '?',     /* plain commands could not write the beat: apply.lua is to be asked */
 };
 
 /* Why a heartbeat of an open connection did not count. */
@@ -42,6 +43,7 @@ struct session_op {
     struct span session; /* "node/connection" */
     struct span device;
     enum role role;
+    bool plain;      /* a beat that plain commands may write, without apply.lua */
     int64_t beat_ms; /* last sign of life; 0: now */
     int64_t opened_ms;
     int64_t grace_ms;     /* OP_GRACE: from its execution to the end */

@@ -18,10 +18,11 @@ enum {
     PENDING_END = 16,
     PENDING_GRACE = 32,
     PENDING_REFUSED = 64,
+    PENDING_ASK = 128, /* no operation of its own: its beat is for apply.lua, at once */
 };
 #define PENDING_ENTER  (PENDING_OPEN | PENDING_ASSERT)
 #define PENDING_LEAVE  (PENDING_END | PENDING_GRACE)
-#define PENDING_URGENT (PENDING_ENTER | PENDING_DRAIN | PENDING_LEAVE)
+#define PENDING_URGENT (PENDING_ENTER | PENDING_DRAIN | PENDING_LEAVE | PENDING_ASK)
 
 struct span session_user(const struct session *s)
 {
@@ -169,6 +170,7 @@ void session_release(struct sessions *t, struct session *s)
 {
     if (s->written_ms >= s->heard_ms && !s->metadata)
         return;
+    t->hurry |= s->heard_ms - s->written_ms > t->ttl_ms / 4 * 3;
     s->written_ms = s->heard_ms;
     add_pending(t, s, PENDING_BEAT);
 }
@@ -312,7 +314,7 @@ struct session *sessions_find(const struct sessions *t, struct span user, uint64
 
 bool sessions_urgent(const struct sessions *t)
 {
-    return t->urgent > 0;
+    return t->urgent > 0 || t->hurry;
 }
 
 bool sessions_pending(const struct sessions *t)
@@ -365,8 +367,10 @@ static void fill_op(const struct sessions *t, const struct session *s, enum sess
         ret->grace_ms = grace_of(t, s);
     if (kind == OP_DRAIN)
         ret->extra = drain_ms;
-    if (kind == OP_BEAT)
+    if (kind == OP_BEAT) {
         ret->extra = span_of(s->metadata_sent);
+        ret->plain = !(s->in_flight & (PENDING_ASK | PENDING_ENTER));
+    }
     if (kind == OP_REFUSED) {
         ret->beat_ms = s->refusal->at_ms + offset_ms;
         ret->extra = span_of(s->refusal->text);
@@ -424,6 +428,7 @@ size_t sessions_dequeue(struct sessions *t, int64_t offset_ms, struct span drain
     size_t count = 0;
     if (sessions_in_flight(t))
         return 0;
+    t->hurry = false;
     if (!t->hold_ends)
         list_take(&t->queue, &t->deferred_ends);
     while (!list_empty(&t->queue) && count + OPS_EACH_MAX <= t->batch_max) {
@@ -494,6 +499,14 @@ static void note_refusals(struct sessions *t, struct session *s, const enum sess
     }
 }
 
+static bool is_to_be_asked(const enum session_op_kind *kinds, struct span outcomes)
+{
+    for (size_t i = 0; i < outcomes.len; i++)
+        if (kinds[i] == OP_BEAT && outcomes.data[i] == OUTCOME_ASK)
+            return true;
+    return false;
+}
+
 static bool is_alive(const struct sessions *t, const struct session *s, int64_t now_ms)
 {
     return !s->ended && s->heard_ms + t->ttl_ms > now_ms;
@@ -513,9 +526,10 @@ void sessions_complete(struct sessions *t, struct span outcomes, int64_t now_ms)
         struct span its = {outcomes.data + at, count < left ? count : left};
         note_refusals(t, s, kinds, its, late, now_ms);
         at += count;
-        uint8_t executed = take_out(s, !late);
-        if (late) {
-            requeue(t, s, executed, &active);
+        bool ask = is_to_be_asked(kinds, its);
+        uint8_t executed = take_out(s, !late && !ask);
+        if (late || ask) {
+            requeue(t, s, late ? executed : PENDING_BEAT | PENDING_ASK, &active);
             continue;
         }
         if ((executed & PENDING_ENTER) && !(s->pending & PENDING_ENTER))

@@ -70,6 +70,7 @@ struct sessions {
     size_t asserting; /* sessions to be asserted after a loss, not confirmed yet */
     size_t orphaned;  /* ends of orphaned sessions, not confirmed yet */
     size_t urgent;    /* sessions in `queue` or `deferred_ends` with more pending than a beat */
+    bool hurry;       /* a beat came when three quarters of the TTL had passed since the one before */
     bool connected; /* set by the owner: whether Redis can be reached. A session that begins and ends while it
                          can't is never reported */
     bool backlog;   /* the last batch had no room for all: the next need not wait for more */
@@ -135,7 +136,7 @@ struct span session_user(const struct session *s);
 struct span session_device(const struct session *s);
 /* JSON array of the claimed groups, or empty. */
 struct span session_groups(const struct session *s);
-/* Whether something beyond beats is pending. */
+/* Whether something is pending that may not wait: more than beats, or a beat near the deadline. */
 bool sessions_urgent(const struct sessions *t);
 bool sessions_pending(const struct sessions *t);
 bool sessions_in_flight(const struct sessions *t);
@@ -146,7 +147,7 @@ bool sessions_in_flight(const struct sessions *t);
 size_t sessions_dequeue(struct sessions *t, int64_t offset_ms, struct span drain_ms,
                         struct session_op ops[SESSIONS_BATCH_MAX]);
 /* The batch was executed: outcomes in the order of the operations. Those that were late, of sessions whose
- * deadline is still ahead, are pending again. */
+ * deadline is still ahead, are pending again; so are beats with OUTCOME_ASK, which are not `plain` then. */
 void sessions_complete(struct sessions *t, struct span outcomes, int64_t now_ms);
 /* The answer was lost, or an error: what the batch was to say is pending again, as it is by now. */
 void sessions_requeue(struct sessions *t);

@@ -47,6 +47,14 @@ const struct redisReply *reply_at(const struct redisReply *r, size_t i)
     return i < reply_count(r) ? r->element[i] : NULL;
 }
 
+const struct redisReply *reply_field(const struct redisReply *pairs, struct span name)
+{
+    for (size_t i = 0; i + 1 < reply_count(pairs); i += 2)
+        if (span_equal(reply_text(pairs->element[i]), name))
+            return pairs->element[i + 1];
+    return NULL;
+}
+
 struct span reply_text(const struct redisReply *r)
 {
     if (!reply_is(r, REDIS_REPLY_STRING) && !reply_is(r, REDIS_REPLY_STATUS))

@@ -18,6 +18,8 @@ bool reply_is_array(const struct redisReply *r);
 size_t reply_count(const struct redisReply *r);
 /* NULL beyond the end or when it is no array. */
 const struct redisReply *reply_at(const struct redisReply *r, size_t i);
+/* The value of a field in HGETALL's answer; NULL without. */
+const struct redisReply *reply_field(const struct redisReply *pairs, struct span name);
 /* Bulk or status string; SPAN_NONE otherwise. */
 struct span reply_text(const struct redisReply *r);
 /* An integer, or a string that is one; `otherwise` if neither. */

@@ -112,14 +112,23 @@ static void op_args(const struct session_op *op, struct bytes *out)
     resp_arg(out, op->extra);
 }
 
+static size_t count_plain(const struct session_op *ops, size_t count)
+{
+    size_t plain = 0;
+    for (size_t i = 0; i < count; i++)
+        plain += ops[i].plain;
+    return plain;
+}
+
 void store_apply(const struct store *s, int64_t ttl_ms, const struct session_op *ops, size_t count,
                  struct bytes *out)
 {
-    begin_script(s, SCRIPT_APPLY, 2 + count * STORE_OP_ARGS, out);
+    begin_script(s, SCRIPT_APPLY, 2 + (count - count_plain(ops, count)) * STORE_OP_ARGS, out);
     resp_integer(out, ttl_ms);
     resp_integer(out, s->until_ms);
     for (size_t i = 0; i < count; i++)
-        op_args(&ops[i], out);
+        if (!ops[i].plain)
+            op_args(&ops[i], out);
 }
 
 int store_read_apply(const struct redisReply *reply, struct apply_answer *ret)
@@ -130,6 +139,87 @@ int store_read_apply(const struct redisReply *reply, struct apply_answer *ret)
     read_state(reply, true, &ret->state);
     ret->outcomes = reply_text(reply_at(reply, 4));
     return 0;
+}
+
+#define BEAT_COMMANDS  3 /* for each beat */
+#define STATE_COMMANDS 2
+
+static void user_arg(struct bytes *name, size_t head, struct span user, struct bytes *out)
+{
+    name->len = head;
+    bytes_append_span(name, user);
+    resp_arg(out, bytes_span(name));
+}
+
+size_t store_beats(const struct store *s, int64_t ttl_ms, const struct session_op *ops, size_t count,
+                   struct bytes *out)
+{
+    bytes_auto key = BYTES_INIT, meta = BYTES_INIT, sessions = BYTES_INIT;
+    size_t plain = count_plain(ops, count);
+    if (plain == 0)
+        return 0;
+    keys_user(s->prefix, USER_KEY_PRESENCE, SPAN_NONE, &key);
+    keys_user(s->prefix, USER_KEY_META, SPAN_NONE, &meta);
+    keys_user(s->prefix, USER_KEY_SESSIONS, SPAN_NONE, &sessions);
+    size_t key_head = key.len, meta_head = meta.len, sessions_head = sessions.len;
+    for (size_t i = 0; i < count; i++) {
+        const struct session_op *op = &ops[i];
+        if (!op->plain)
+            continue;
+        resp_begin(out, 4);
+        resp_text(out, "PEXPIREAT");
+        user_arg(&key, key_head, op->user, out);
+        resp_integer(out, op->beat_ms + ttl_ms);
+        resp_text(out, "GT");
+        resp_begin(out, op->extra.len ? 8 : 6);
+        resp_text(out, "HSET");
+        user_arg(&meta, meta_head, op->user, out);
+        resp_text(out, "lastSeen");
+        resp_integer(out, op->beat_ms);
+        resp_arg(out, op->session);
+        resp_integer(out, op->beat_ms);
+        if (op->extra.len) {
+            resp_text(out, "metadata");
+            resp_arg(out, op->extra);
+        }
+        resp_begin(out, 3);
+        resp_text(out, "HEXISTS");
+        user_arg(&sessions, sessions_head, op->user, out);
+        resp_arg(out, op->session);
+    }
+    resp_begin(out, 2);
+    resp_text(out, "ZCARD");
+    name_arg(s, KEY_DUE, out);
+    resp_begin(out, 4);
+    resp_text(out, "HMGET");
+    name_arg(s, KEY_EPOCH, out);
+    resp_text(out, "id");
+    resp_text(out, "online");
+    return plain * BEAT_COMMANDS + STATE_COMMANDS;
+}
+
+/* Whether it is the epoch that the server knows, with as many users in the index as the scripts counted. */
+static bool is_as_known(const struct redisReply *online, const struct redisReply *of_epoch, struct span epoch)
+{
+    return span_equal(reply_text(reply_at(of_epoch, 0)), epoch) &&
+           reply_integer(online, -1) == reply_integer(reply_at(of_epoch, 1), -2);
+}
+
+void store_read_beats(const struct redisReply *const *replies, struct span epoch,
+                      const struct session_op *ops, size_t count, char *outcomes)
+{
+    size_t at = count_plain(ops, count) * BEAT_COMMANDS;
+    bool known = is_as_known(replies[at], replies[at + 1], epoch);
+    at = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!ops[i].plain)
+            continue;
+        /* The key was moved on, no field is new, and the session stands. */
+        bool written = reply_integer(replies[at], -1) == 1 && reply_integer(replies[at + 1], -1) == 0 &&
+                       reply_integer(replies[at + 2], -1) == 1;
+        outcomes[i] = known && written ? OUTCOME_DONE : OUTCOME_ASK;
+        at += BEAT_COMMANDS;
+    }
 }
 
 void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms,

@@ -59,6 +59,7 @@ struct store_state {
  * before: EVAL of the whole script, without arguments, which does nothing. */
 void store_load_script(enum script script, struct bytes *out);
 
+/* Those that are not `plain`, in order. */
 void store_apply(const struct store *s, int64_t ttl_ms, const struct session_op *ops, size_t count,
                  struct bytes *out);
 struct apply_answer {
@@ -66,6 +67,16 @@ struct apply_answer {
     struct span outcomes; /* one session_op_outcome each, in order */
 };
 int store_read_apply(const struct redisReply *reply, struct apply_answer *ret);
+
+/* Beats without a script, those of the operations that are `plain`: three commands each, and two that tell whether
+ * the store is as the beats take it for. None of them creates a session, or lowers the deadline of a key, so
+ * that they may be executed late (KEYS.md, "Heartbeats"). Returns how many commands; 0 where no beat is plain. */
+size_t store_beats(const struct store *s, int64_t ttl_ms, const struct session_op *ops, size_t count,
+                   struct bytes *out);
+/* Sets the outcome of each plain operation: OUTCOME_DONE, or OUTCOME_ASK where it did not do all, or where the
+ * store is in another epoch. `replies`: one for each command. */
+void store_read_beats(const struct redisReply *const *replies, struct span epoch,
+                      const struct session_op *ops, size_t count, char *outcomes);
 
 void store_expire(const struct store *s, int64_t limit, int64_t holdback_ms, int64_t gap_ms,
                   struct bytes *out);

@@ -17,20 +17,19 @@ void consistency_ask(const struct store *s, struct span user, struct bytes *out)
     keys_name(s->prefix, KEY_DUE, &due);
     resp_command(out, "PTTL", bytes_text(&key), NULL);
     resp_command(out, "HGETALL", bytes_text(&sessions), NULL);
-    resp_command(out, "HGET", bytes_text(&meta), "status", NULL);
+    resp_command(out, "HGETALL", bytes_text(&meta), NULL);
     resp_begin(out, 3);
     resp_text(out, "ZSCORE");
     resp_arg(out, bytes_span(&due));
     resp_arg(out, user);
 }
 
-static int64_t last_deadline(const struct redisReply *pairs, bool *ret_any)
+static int64_t last_deadline(const struct redisReply *sessions, const struct redisReply *meta, bool *ret_any)
 {
     int64_t last_ms = 0;
-    for (size_t i = 0; i + 1 < reply_count(pairs); i += 2) {
+    for (size_t i = 0; i < reply_count(sessions) / 2; i++) {
         struct stored_session session;
-        if (store_session_read(reply_text(reply_at(pairs, i)), reply_text(reply_at(pairs, i + 1)), &session) <
-            0)
+        if (store_session_read(sessions, i, meta, &session) < 0)
             continue;
         *ret_any = true;
         if (session.deadline_ms > last_ms)
@@ -47,8 +46,9 @@ enum inconsistency consistency_check(struct redisReply *const replies[CONSISTENC
     if (reply_is_error(replies[1]) || reply_is_error(replies[2]))
         return INCONSISTENT_FOREIGN;
     int64_t left_ms = reply_integer(replies[0], -2); /* of the presence key: -2 no key, -1 no TTL */
-    bool has_session = false, says_online = span_equal(reply_text(replies[2]), SPAN("online"));
-    int64_t deadline_ms = last_deadline(replies[1], &has_session), key_ms = now_ms + left_ms;
+    bool has_session = false,
+         says_online = span_equal(reply_text(reply_field(replies[2], SPAN("status"))), SPAN("online"));
+    int64_t deadline_ms = last_deadline(replies[1], replies[2], &has_session), key_ms = now_ms + left_ms;
     *ret_online = score.data;
     if ((left_ms == -1 || left_ms > 0) && (!has_session || key_ms > deadline_ms + SLACK_MS))
         return INCONSISTENT_UNADOPTED;

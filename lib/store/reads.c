@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#define TIME_MOST_MS INT64_C(999999999999999) /* 15 digits: what lies beyond is another program's */
+
 static void name_arg(const struct store *s, enum key key, struct bytes *out)
 {
     bytes_auto name = BYTES_INIT;
@@ -379,11 +381,11 @@ void store_node_finish(struct node *n)
     n->json = NULL;
 }
 
-int store_session_read(struct span name, struct span value, struct stored_session *ret)
+int store_session_value_read(struct span name, struct span value, struct stored_session *ret)
 {
     uint64_t deadline, beat, opened;
-    if (span_to_u64(span_split(&value, '\t'), INT64_MAX, &deadline) < 0 ||
-        span_to_u64(span_split(&value, '\t'), INT64_MAX, &beat) < 0 ||
+    if (span_to_u64(span_split(&value, '\t'), INT64_MAX / 2, &deadline) < 0 ||
+        span_to_u64(span_split(&value, '\t'), INT64_MAX / 2, &beat) < 0 ||
         span_to_u64(span_split(&value, '\t'), INT64_MAX, &opened) < 0)
         return STORE_ERROR;
     ret->name = name;
@@ -393,6 +395,22 @@ int store_session_read(struct span name, struct span value, struct stored_sessio
     ret->reason = span_split(&value, '\t');
     ret->groups = span_split(&value, '\t');
     ret->device = value;
+    return 0;
+}
+
+/* As take_beat in prelude.lua. */
+int store_session_read(const struct redisReply *sessions, size_t i, const struct redisReply *meta,
+                       struct stored_session *ret)
+{
+    struct span name = reply_text(reply_at(sessions, 2 * i));
+    uint64_t beat;
+    if (store_session_value_read(name, reply_text(reply_at(sessions, 2 * i + 1)), ret) < 0)
+        return STORE_ERROR;
+    if (span_to_u64(reply_text(reply_field(meta, name)), TIME_MOST_MS, &beat) == 0 &&
+        (int64_t)beat > ret->beat_ms) {
+        ret->deadline_ms += (int64_t)beat - ret->beat_ms;
+        ret->beat_ms = (int64_t)beat;
+    }
     return 0;
 }
 

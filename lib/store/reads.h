@@ -60,12 +60,16 @@ void store_keys_page(const struct store *s, struct span cursor, int64_t count, s
 int store_read_page(const struct redisReply *reply, struct span *ret_cursor,
                     const struct redisReply **ret_items);
 
-/* One session as it stands in presence:sessions:<id>. */
+/* One session as it stands in presence:sessions:<id>, with its last beat, which may stand in presence:meta:<id>. */
 struct stored_session {
     struct span name, device, reason, groups;
     int64_t deadline_ms, beat_ms, opened_ms;
 };
-int store_session_read(struct span name, struct span value, struct stored_session *ret);
+/* The i-th of HGETALL's answer, with that of the user's meta. 0, or STORE_ERROR for a value of another form. */
+int store_session_read(const struct redisReply *sessions, size_t i, const struct redisReply *meta,
+                       struct stored_session *ret);
+/* What stands in presence:sessions:<id> alone. */
+int store_session_value_read(struct span name, struct span value, struct stored_session *ret);
 
 /* What presence:meta:<id> remembers of heartbeats that did not count, in its field `refused`. */
 struct stored_refusal {

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #define GATHER_MS      5
-#define BEAT_GATHER_MS 50 /* but a twentieth of the TTL at most */
-#define RETRY_MS       200
-#define AUDIT_PAGE     500
-#define ROW_HOLDBACKS  5 /* ends are held back so long in a row at most, as expiries are (expire.lua) */
-#define NEVER          INT64_MAX
+#define BEAT_GATHER_MS 250 /* but a twentieth of the TTL at most */
+#define CLOCK_KNOWN_MS                                                                                       \
+    100 /* beats are plain where Redis's time is known so well: apply.lua alone bounds them by it */
+#define RETRY_MS      200
+#define AUDIT_PAGE    500
+#define ROW_HOLDBACKS 5 /* ends are held back so long in a row at most, as expiries are (expire.lua) */
+#define NEVER         INT64_MAX
 
 void session_sync_finish(struct session_sync *s)
 {
@@ -51,6 +53,33 @@ static bool is_able(const struct session_sync *s, const struct store_request *r,
     return s->registry->registered && !r->waiting && now_ms >= s->retry_ms;
 }
 
+/* Beats are left to the script where Redis's time is not known well enough, or where they are so old that it may
+ * have to refuse them. */
+static void choose_plain(struct session_sync *s, int64_t redis_ms)
+{
+    const struct redis_time *time = s->registry->time;
+    bool known = time->high_ms - time->low_ms <= CLOCK_KNOWN_MS;
+    s->beat_count = 0;
+    for (size_t i = 0; i < s->op_count; i++) {
+        struct session_op *op = &s->ops[i];
+        op->plain = op->plain && known && redis_ms - op->beat_ms < s->config.ttl_ms / 2;
+        s->beat_count += op->plain;
+    }
+}
+
+/* Plain beats first, then the script with the rest, where there is any. */
+static void write_batch(struct session_sync *s)
+{
+    struct store *store = s->registry->store;
+    struct bytes *out = store_request_begin(&s->batch);
+    s->beat_commands = store_beats(store, s->config.ttl_ms, s->ops, s->op_count, out);
+    s->batch.commands = s->beat_commands;
+    if (s->beat_count == s->op_count)
+        return;
+    store_apply(store, s->config.ttl_ms, s->ops, s->op_count, out);
+    s->batch.commands++;
+}
+
 void session_sync_flush(struct session_sync *s, int64_t now_ms)
 {
     struct store *store = s->registry->store;
@@ -64,7 +93,8 @@ void session_sync_flush(struct session_sync *s, int64_t now_ms)
     s->op_count = sessions_dequeue(s->sessions, offset_ms, span_of(s->drain_text), s->ops);
     if (s->op_count == 0)
         return;
-    store_apply(store, s->config.ttl_ms, s->ops, s->op_count, store_request_begin(&s->batch));
+    choose_plain(s, now_ms + offset_ms);
+    write_batch(s);
     if (!store_request_send(&s->batch, now_ms))
         sessions_requeue(s->sessions);
 }
@@ -146,18 +176,37 @@ void session_sync_registered(struct session_sync *s, int64_t now_ms)
     proceed(s, now_ms);
 }
 
-static void batch_answered(void *machine, const struct redisReply *reply, int64_t now_ms)
+/* The script's, each at the place of its operation. */
+static bool take_outcomes(struct session_sync *s, struct span outcomes)
+{
+    size_t at = 0;
+    if (outcomes.len != s->op_count - s->beat_count)
+        return false;
+    for (size_t i = 0; i < s->op_count; i++)
+        if (!s->ops[i].plain)
+            s->outcomes[i] = outcomes.data[at++];
+    return true;
+}
+
+static void batch_answered(void *machine, const struct redisReply *const *replies, int64_t now_ms)
 {
     struct session_sync *s = machine;
-    struct apply_answer answer;
-    bool usable = node_registry_usable(s->registry, store_read_apply(reply, &answer), reply);
+    struct apply_answer answer = {.outcomes = SPAN_NONE};
+    const struct redisReply *reply = NULL; /* the script's */
+    bool usable = true;
+    if (s->beat_count > 0)
+        store_read_beats(replies, span_of(s->registry->epoch), s->ops, s->op_count, s->outcomes);
+    if (s->batch.commands > s->beat_commands) {
+        reply = replies[s->beat_commands];
+        usable = node_registry_usable(s->registry, store_read_apply(reply, &answer), reply);
+        if (usable)
+            node_registry_heard(s->registry, &answer.state, s->batch.sent_ms, now_ms);
+    }
     bool stale = reply_error_is(reply, "STALE");
-    if (usable)
-        node_registry_heard(s->registry, &answer.state, s->batch.sent_ms, now_ms);
-    if (usable && answer.outcomes.len == s->op_count) {
-        for (size_t i = 0; i < answer.outcomes.len; i++)
-            s->hooks->outcome(s->arg, answer.outcomes.data[i]);
-        sessions_complete(s->sessions, answer.outcomes, now_ms);
+    if (usable && take_outcomes(s, answer.outcomes)) {
+        for (size_t i = 0; i < s->op_count; i++)
+            s->hooks->outcome(s->arg, s->outcomes[i]);
+        sessions_complete(s->sessions, (struct span){s->outcomes, s->op_count}, now_ms);
     } else {
         s->retry_ms = now_ms + RETRY_MS;
         if (stale)
@@ -216,13 +265,14 @@ void session_sync_init(struct session_sync *s, const struct session_sync_config 
     s->beat_gather_ms = beat_gather_ms < BEAT_GATHER_MS ? beat_gather_ms : BEAT_GATHER_MS;
     s->flush_ms = NEVER;
     snprintf(s->drain_text, sizeof(s->drain_text), "%" PRId64, config->drain_ms);
-    store_request_init(&s->batch, hooks->send, arg, batch_answered, s);
+    store_request_init(&s->batch, hooks->send, arg, NULL, s);
+    s->batch.answered_all = batch_answered;
     store_request_init(&s->audit, hooks->send, arg, audit_answered, s);
 }
 
 void session_sync_tick(struct session_sync *s, int64_t now_ms)
 {
-    if (now_ms - s->batch.sent_ms >= s->beat_gather_ms)
+    if (sessions_urgent(s->sessions) || now_ms - s->batch.sent_ms >= s->beat_gather_ms)
         session_sync_flush(s, now_ms);
     advance(s, now_ms);
 }

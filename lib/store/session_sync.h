@@ -3,7 +3,8 @@
  *
  * It sends the batches of the session table (presence/sessions.h), one at a time, and alone decides when: the
  * first opening or end after a quiet time at once, further ones GATHER_MS after the batch before, beats alone
- * within BEAT_GATHER_MS. In another epoch it asserts every living session, then ends those that stand in the
+ * within BEAT_GATHER_MS. Beats of a batch go as plain commands before the script with all else; those whose answers
+ * say that they did not do are said again by the script. In another epoch it asserts every living session, then ends those that stand in the
  * store under its name but live no more (the audit), and has the registry report when that is done; after a
  * reconnect to a Redis process that is not known to be the same one it does so without another epoch. After an
  * outage it holds ends back until other servers had time to assert their sessions.
@@ -47,8 +48,11 @@ struct session_sync {
     enum { AUDIT_NONE, AUDIT_DUE, AUDIT_RUNNING, AUDIT_ENDING } audit_state;
     char cursor[32];
     char drain_text[24];
+    char outcomes[SESSIONS_BATCH_MAX];
     struct session_op ops[SESSIONS_BATCH_MAX];
-    size_t op_count; /* of the batch in flight */
+    size_t op_count;      /* of the batch in flight; */
+    size_t beat_count;    /* of them plain, */
+    size_t beat_commands; /* in so many commands */
 };
 
 void session_sync_init(struct session_sync *s, const struct session_sync_config *config,

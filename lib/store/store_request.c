@@ -5,7 +5,8 @@ void store_request_init(struct store_request *r, store_send send, void *arg,
                         void (*answered)(void *machine, const struct redisReply *reply, int64_t now_ms),
                         void *machine)
 {
-    *r = (struct store_request){.send = send, .arg = arg, .answered = answered, .machine = machine};
+    *r = (struct store_request){
+        .send = send, .arg = arg, .answered = answered, .machine = machine, .commands = 1};
 }
 
 void store_request_finish(struct store_request *r)
@@ -33,7 +34,19 @@ void store_request_answered(struct store_request *r, const struct redisReply *re
     if (!reply || r->waiting == 0)
         return;
     r->waiting--;
-    r->answered(r->machine, reply, now_ms);
+    if (r->answered_all)
+        r->answered_all(r->machine, &reply, now_ms);
+    else
+        r->answered(r->machine, reply, now_ms);
+}
+
+void store_request_answered_all(struct store_request *r, const struct redisReply *const *replies,
+                                int64_t now_ms)
+{
+    if (!replies || r->waiting == 0)
+        return;
+    r->waiting--;
+    r->answered_all(r->machine, replies, now_ms);
 }
 
 void store_request_lost(struct store_request *r)

@@ -12,14 +12,18 @@
 
 struct store_request;
 
-/* Sends one command; its answer is given to store_request_answered. -1: not connected. */
-typedef int (*store_send)(void *arg, struct store_request *request, struct span command);
+/* Sends request->commands commands; the answer is given to store_request_answered, those of several to
+ * store_request_answered_all. -1: not connected. */
+typedef int (*store_send)(void *arg, struct store_request *request, struct span commands);
 
 struct store_request {
     store_send send;
     void *arg; /* of send */
     void (*answered)(void *machine, const struct redisReply *reply, int64_t now_ms);
+    /* Instead, where a question may be several commands: a reply for each. */
+    void (*answered_all)(void *machine, const struct redisReply *const *replies, int64_t now_ms);
     void *machine;
+    size_t commands; /* that are written to `command` */
     size_t waiting;  /* answers that are awaited: 0 or 1, unless a machine asks several at a time */
     int64_t sent_ms; /* the last one; 0: never yet */
     struct bytes command;
@@ -35,6 +39,8 @@ struct bytes *store_request_begin(struct store_request *r);
 bool store_request_send(struct store_request *r, int64_t now_ms);
 /* The answer; NULL, or one that is not awaited any more, is ignored. */
 void store_request_answered(struct store_request *r, const struct redisReply *reply, int64_t now_ms);
+void store_request_answered_all(struct store_request *r, const struct redisReply *const *replies,
+                                int64_t now_ms);
 /* The connection is lost: no answer will come. */
 void store_request_lost(struct store_request *r);
 

@@ -92,7 +92,7 @@ scenario('odd fromIds: bounded, escaped, and a token stands nowhere', { api: tru
 
 scenario('keys of another type: the beats that they cost are told', { env: { PRESENCE_HEARTBEAT_MIN: '0' } }, async (s) => {
   const phone = await s.phone('user1');
-  await s.redis.del('presence:sessions:user1');
+  await s.redis.del('presence:sessions:user1', 'presence:user:user1');
   await s.redis.set('presence:sessions:user1', 'rubbish');
   await until(async () => { phone.beat(); return /type/.test(await s.redis.hget('presence:meta:user1', 'refused')); }, 'remembered');
   await s.servers[0].printed(/ info presence-ws heartbeat_refused user=user1 from="?"? reason="keys of this user hold other types" count=1 /);

@@ -56,7 +56,7 @@ static void try_groups(struct span text)
 static void try_session(struct span text)
 {
     struct stored_session s;
-    if (store_session_read(SPAN("node/7"), text, &s) == 0)
+    if (store_session_value_read(SPAN("node/7"), text, &s) == 0)
         need(s.deadline_ms >= 0 && s.device.len <= text.len);
 }
 

@@ -13,11 +13,11 @@ const BUGS = path.join(__dirname, 'bugs');
 const SEEDS = process.env.PLANTED_SEEDS || '120';
 const MINUTES = '10';
 
-// The reason, "play: …" if there is one, "file: …", then the old lines behind "---" and the new ones behind "+++".
+// The reason, "play: …" if there is one, "file: …", then the old lines behind "---" and the new ones behind "+++", once or several times.
 function read(name) {
-  const text = fs.readFileSync(path.join(BUGS, name), 'utf8');
-  const [, why, play, file, old, fresh] = /^([^]*?)(?:^play: (\S+)\n)?^file: (\S+)\n---\n([^]*?)\+\+\+\n([^]*)$/m.exec(text);
-  return { name, why: why.trim(), play, file, old, fresh };
+  const [head, ...places] = fs.readFileSync(path.join(BUGS, name), 'utf8').split(/^---\n/m);
+  const [, why, play, file] = /^([^]*?)(?:^play: (\S+)\n)?^file: (\S+)\n$/m.exec(head);
+  return { name, why: why.trim(), play, file, edits: places.map((place) => place.split('+++\n')) };
 }
 
 function run(command, args, cwd) {
@@ -50,9 +50,13 @@ function hunt(dir, play) {
 
 function plant(dir, bug) {
   const file = path.join(dir, bug.file), text = fs.readFileSync(file, 'utf8');
-  const places = text.split(bug.old).length - 1;
-  if (places !== 1) throw new Error(`${bug.name}: its old lines stand in ${bug.file} ${places} times, not once`);
-  fs.writeFileSync(file, text.replace(bug.old, () => bug.fresh));
+  let broken = text;
+  for (const [old, fresh] of bug.edits) {
+    const places = broken.split(old).length - 1;
+    if (places !== 1) throw new Error(`${bug.name}: its old lines stand in ${bug.file} ${places} times, not once`);
+    broken = broken.replace(old, () => fresh);
+  }
+  fs.writeFileSync(file, broken);
   build(dir);
   const result = hunt(dir, bug.play);
   fs.writeFileSync(file, text);

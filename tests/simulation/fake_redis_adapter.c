@@ -26,6 +26,8 @@ struct redis_adapter {
     const struct redis_adapter_hooks *hooks;
     void *arg;
     redisReader *reader;
+    struct redisReply **replies; /* that the owner has not let go */
+    size_t reply_count, reply_capacity;
 };
 
 /* A message under way. */
@@ -62,8 +64,25 @@ static void in_flight_destroy(struct in_flight *l)
     free(l);
 }
 
+static void keep_reply(struct redis_adapter *a, struct redisReply *reply)
+{
+    if (a->reply_count == a->reply_capacity) {
+        a->reply_capacity = a->reply_capacity * 2 + 16;
+        a->replies = mem_realloc(a->replies, a->reply_capacity * sizeof(struct redisReply *));
+    }
+    a->replies[a->reply_count++] = reply;
+}
+
+static void free_replies(struct redis_adapter *a)
+{
+    while (a->reply_count > 0)
+        reply_free(a->replies[--a->reply_count]);
+}
+
 static void adapter_free(struct redis_adapter *a)
 {
+    free_replies(a);
+    free(a->replies);
     redisReaderFree(a->reader);
     a->connection->adapter = NULL;
     release(a->connection);
@@ -80,9 +99,9 @@ static void on_answer(void *arg)
     if (a)
         redisReaderFeed(a->reader, l->data, l->len);
     while (c->adapter && redisReaderGetReply(c->adapter->reader, &reply) == REDIS_OK && reply) {
-        c->adapter->hooks->reply(c->adapter->arg, reply);
-        reply_free(reply);
-        reply = NULL;
+        keep_reply(a, reply);
+        if (!a->hooks->reply(a->arg, reply) && c->adapter)
+            free_replies(a);
     }
     in_flight_destroy(l);
 }
@@ -237,12 +256,29 @@ void redis_adapter_close(struct redis_adapter *a)
     adapter_free(a);
 }
 
-void redis_adapter_send(struct redis_adapter *a, struct span command)
+/* Cuts the first command off *rest. Commands come from lib/redis/resp.c alone. */
+static struct span next_command(struct span *rest)
+{
+    struct span all = *rest, line = span_split(rest, '\n');
+    uint64_t count = 0, len = 0;
+    span_to_u64((struct span){line.data + 1, line.len - 2}, UINT32_MAX, &count);
+    for (; count > 0; count--) {
+        line = span_split(rest, '\n');
+        span_to_u64((struct span){line.data + 1, line.len - 2}, rest->len, &len);
+        rest->data += len + 2;
+        rest->len -= len + 2;
+    }
+    return (struct span){all.data, all.len - rest->len};
+}
+
+/* Each by itself: others' commands may come between those that were sent together. */
+void redis_adapter_send(struct redis_adapter *a, struct span commands)
 {
     if (!redis_host.process || !a->connection->owner->alive)
         return; /* into a socket that nobody reads */
-    network_send(a->connection->owner, redis_host.process, &a->connection->up_us, on_command,
-                 in_flight_create(a->connection, command));
+    while (commands.len > 0)
+        network_send(a->connection->owner, redis_host.process, &a->connection->up_us, on_command,
+                     in_flight_create(a->connection, next_command(&commands)));
 }
 
 size_t redis_adapter_queued(const struct redis_adapter *a)

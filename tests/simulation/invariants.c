@@ -368,6 +368,33 @@ static void follow_apply(const struct span *args, size_t count, struct span answ
         follow_op(args + STORE_APPLY_OPS + op * STORE_OP_ARGS, codes[op], now_ms);
 }
 
+/* Commands of a connection that was given up may be executed after its end. */
+static void must_not_stand(const struct written *w)
+{
+    bytes_auto key = BYTES_INIT, command = BYTES_INIT;
+    bytes_printf(&key, "presence:sessions:%s", w->user->id);
+    resp_command(&command, "HEXISTS", bytes_text(&key), w->name, NULL);
+    if (span_equal(redis_host_ask(bytes_span(&command)), SPAN(":1\r\n")))
+        simulation_fail("a beat brings back session %s of %s, which has ended", w->name, w->user->id);
+}
+
+/* A beat without a script, of a session that stood: HSET meta lastSeen time session time. */
+static void follow_beat(const struct span *args, size_t count, struct span answer)
+{
+    if (count < 6 || !span_equal(args[0], SPAN("HSET")) || !span_equal(args[2], SPAN("lastSeen")))
+        return;
+    simulation_trace("  beat %.*s %.*s %.*s: %.*s", (int)args[1].len, args[1].data, (int)args[4].len,
+                     args[4].data, (int)args[5].len, args[5].data, (int)answer.len - 2, answer.data);
+    struct written *w = map_get(&sessions, args[4]);
+    if (w && w->ended)
+        must_not_stand(w);
+    if (!span_equal(answer, SPAN(":0\r\n")) || !w || w->ended || number(args[5]) <= w->beat_ms)
+        return;
+    w->over = false;
+    w->beat_ms = number(args[5]);
+    w->deadline_ms = w->beat_ms + invariants.ttl_us / 1000;
+}
+
 static bool stands(const struct written *w)
 {
     if (!w->over && !w->ended && w->deadline_ms > redis_now_ms())
@@ -386,6 +413,7 @@ static void after(void *arg, struct span command, struct span answer)
     struct span text = {apply->text, *apply->len};
     if (count > 4 && (span_equal(args[1], span_of(apply->sha1)) || span_equal(args[1], text)))
         follow_apply(args, count, answer);
+    follow_beat(args, count, answer);
     /* Only now is it known what else the command did: an opening may have taken a session over. */
     for (size_t i = 0; i < gone_count; i++) {
         installation_each_believed(invariants.grace_us, look_for_life, &i);

@@ -12,7 +12,7 @@
 --     written yet (JSON) or ''; (u): the fromId that came
 --   extra, by operation:
 --   o  a session opens; an earlier connection of the same device ends with it     extra: reason, '' is connected
---   b  a heartbeat; opens the session again if it had ended                       extra: metadata (JSON) or ''
+--   b  a heartbeat that plain commands can't write; opens the session again if it had ended                       extra: metadata (JSON) or ''
 --   r  a living session asserted after Redis was lost                             extra: ''
 --   e  a session ends                                                             extra: reason
 --   g  a session ends after the grace, unless it beats again                      extra: reason
@@ -63,7 +63,7 @@ local function note_put(user, session, value, added)
 end
 
 local function drop(user, session)
-  call('HDEL', SESSIONS .. user, session)
+  remove_session(user, session)
   local known = known_users[user]
   local s = known and known.by_name[session]
   if s then
@@ -71,8 +71,8 @@ local function drop(user, session)
   end
 end
 
-local function leave(user, reason, seen, device)
-  go_offline(user, reason, seen, device)
+local function leave(user, reason, seen, device, list)
+  go_offline(user, reason, seen, device, list)
   known_users[user] = { by_name = {}, by_device = {} }
 end
 
@@ -149,9 +149,10 @@ local function keep_meta(user, s)
   if not known[1] or not known[2] then
     unsettle(user) -- the groups, too
     call('HSET', meta, 'status', 'online', 'lastSeen', int(s.beat), 'deviceId', s.device, 'role', s.role,
-      'since', NOW_TEXT, 'sinceSeen', int(s.beat))
-  elseif s.beat > seen_of(known[3]) then
-    call('HSET', meta, 'lastSeen', int(s.beat))
+      'since', NOW_TEXT, 'sinceSeen', int(s.beat), s.name, int(s.beat))
+  else
+    local beat = int(s.beat)
+    call('HSET', meta, s.name, beat, 'lastSeen', s.beat > seen_of(known[3]) and beat or known[3])
   end
   return known[1]
 end
@@ -263,9 +264,10 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   if stands and (index_is_whole and op ~= 'r' or call('ZSCORE', DUE, user)) and call('PEXPIREAT', USER .. user, deadline_text, 'GT') == 1 then
     local known
     if beat >= FRESH then
-      known = pcall_redis('HSET', META .. user, 'lastSeen', beat_text) ~= 1
+      known = pcall_redis('HSET', META .. user, 'lastSeen', beat_text, session, beat_text) ~= 2
     else
       known = touch(user, beat)
+      pcall_redis('HSET', META .. user, session, beat_text)
     end
     if known then
       if extra ~= '' then
@@ -278,8 +280,11 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   if is_error(added) then
     return 'x'
   end
+  if added == 0 then
+    pcall_redis('HDEL', META .. user, session) -- a later beat there counts no more
+  end
   local s = session_parse(session, value)
-  s.role = sub(op_role, 2)
+  s.role, s.beats = sub(op_role, 2), true
   if stands then
     return beat_beside(op, user, s, extra)
   end
@@ -287,14 +292,14 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
 end
 
 local function stored(user, session)
-  local value = pcall_redis('HGET', SESSIONS .. user, session)
-  if is_error(value) or not key_is(META .. user, 'hash') then
+  local value, beat = pcall_redis('HGET', SESSIONS .. user, session), pcall_redis('HGET', META .. user, session)
+  if is_error(value) or is_error(beat) then
     return nil, 'x'
   end
   if not value then
     return nil, 'm'
   end
-  return session_parse(session, value)
+  return take_beat(session_parse(session, value), beat)
 end
 
 local function keep_metadata(user, metadata)
@@ -320,11 +325,12 @@ local function finish(user, session, beat, metadata, reason)
     return '.'
   end
   local listed = call('ZSCORE', DUE, user)
-  leave(user, reason, seen, s.device)
+  leave(user, reason, seen, s.device, {})
   return listed and 'f' or '.'
 end
 
--- Lowers (g) or raises (d) a session's deadline.
+-- Lowers (g) or raises (d) a session's deadline, which its next beat makes an ordinary one again: by the script, since its own field is
+-- gone until then.
 local function reschedule(op, op_grace, user, session, beat, metadata, extra)
   local s, code = stored(user, session)
   if not s then
@@ -342,6 +348,7 @@ local function reschedule(op, op_grace, user, session, beat, metadata, extra)
   if known_users[user] then
     note_put(user, session, value, added)
   end
+  call('HDEL', META .. user, session)
   touch(user, s.beat)
   unsettle(user)
   return '.'
@@ -354,8 +361,8 @@ local function force_offline(user, reason)
   if not call('ZSCORE', DUE, user) then
     return 'm'
   end
-  local _, last = list_of(user)
-  leave(user, reason, last and last.beat or 0, last and last.device or call('HGET', META .. user, 'deviceId') or '')
+  local list, last = list_of(user)
+  leave(user, reason, last and last.beat or 0, last and last.device or call('HGET', META .. user, 'deviceId') or '', list)
   return 'f'
 end
 

@@ -8,9 +8,10 @@ local mine = NODE .. '/'
 local page = call('ZSCAN', DUE, ARGV[8], 'COUNT', ARGV[9])
 local found = {}
 for i = 1, #page[2], 2 do
-  for _, s in ipairs(sessions_of(page[2][i])) do
-    if string.sub(s.name, 1, #mine) == mine then
-      found[#found + 1], found[#found + 2] = page[2][i], s.name
+  local sessions = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. page[2][i])
+  for k = 1, is_error(sessions) and 0 or #sessions, 2 do
+    if string.sub(sessions[k], 1, #mine) == mine then
+      found[#found + 1], found[#found + 2] = page[2][i], sessions[k]
     end
   end
 end

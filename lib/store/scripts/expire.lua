@@ -62,7 +62,7 @@ local function remove_passed(user, list)
   local removed = 0
   for _, s in ipairs(list) do
     if passed(s.deadline) then
-      removed = removed + call('HDEL', SESSIONS .. user, s.name)
+      removed = removed + remove_session(user, s.name)
     end
   end
   if removed > 0 then
@@ -86,10 +86,15 @@ local function wait_for_sessions(user)
 end
 
 -- The deadline of a user's only session while it lies ahead: nearly every entry is that of a user who has beaten since.
-local function only_deadline(flat)
-  local text = #flat == 2 and string.match(flat[2], '^(%d+)\t%d+\t%d+\t[^\t]*\t[^\t]*\t')
+local function only_deadline(user, flat)
+  local deadline, beat = string.match(#flat == 2 and flat[2] or '', '^(%d+)\t(%d+)\t%d+\t[^\t]*\t[^\t]*\t')
   -- Beyond 15 digits another writer made it up, and a score may not take it.
-  return text and #text <= 15 and not passed(tonumber(text)) and text
+  if not deadline or #deadline > 15 or #beat > 15 then
+    return nil
+  end
+  local s = { deadline = tonumber(deadline), beat = tonumber(beat) }
+  take_beat(s, pcall_redis('HGET', PREFIX .. 'meta:' .. user, flat[1]))
+  return not passed(s.deadline) and int(s.deadline)
 end
 
 -- nil while the user lives, else the ms since the last deadline. `flat`: the sessions, as HGETALL gives them.
@@ -107,6 +112,13 @@ local function judge(user, flat)
         s.deadline = deadline
       end
     end
+    -- What an earlier connection of a server sent may be executed late, and take a beat back by one; a key is only moved on.
+    if last and last.reason == '' then
+      last.deadline = math.max(last.deadline, key_deadline(user))
+      deadline = math.max(deadline, last.deadline)
+    end
+  elseif not last then
+    ask_for_sessions(user)
   end
   if not passed(deadline) then
     remove_passed(user, list)
@@ -122,7 +134,7 @@ local function judge(user, flat)
     seen = math.max(seen, s.beat)
   end
   local reason = last and plain(last.reason) or ''
-  go_offline(user, reason ~= '' and reason or 'expired', seen, last and last.device or known[4] or '', known)
+  go_offline(user, reason ~= '' and reason or 'expired', seen, last and last.device or known[4] or '', list, known)
   return NOW - deadline
 end
 
@@ -139,7 +151,7 @@ if held == 0 or complete then
   for i = 1, looked do
     local user = found[i]
     local flat = pcall_redis('HGETALL', SESSIONS .. user)
-    local ahead = only_deadline(flat)
+    local ahead = only_deadline(user, flat)
     if ahead then
       moves[n + 1], moves[n + 2] = ahead, user
       n = n + 2

@@ -46,9 +46,16 @@ local function seen_of(text)
   return seen <= LATEST and seen or 0
 end
 
--- The same; 0 also when it lies ahead, as after the clock was set back.
-local function past_seen(text)
+-- The same. A little ahead is now: a server's reckoning of the clock.
+local AHEAD = 1000
+local function heard_of(text)
   local seen = seen_of(text)
+  return seen > NOW and seen <= NOW + AHEAD and NOW or seen
+end
+
+-- The same; 0 also when it lies far ahead, as after the clock was set back.
+local function past_seen(text)
+  local seen = heard_of(text)
   return seen <= NOW and seen or 0
 end
 
@@ -178,6 +185,16 @@ local function session_parse(name, value)
   }
 end
 
+-- A session that lives on by its beats has its last one in meta, too, in a field of the session's name: servers move that on by plain
+-- commands, without a script (KEYS.md, "Heartbeats"). The field alone is no session.
+local function take_beat(s, text)
+  local beat = heard_of(text)
+  if beat > s.beat then
+    s.deadline, s.beat = bounded(s.deadline + beat - s.beat), beat
+  end
+  return s
+end
+
 -- The one with the last deadline; of several the first by name, since a hash has no order.
 local function last_of(list)
   local last
@@ -192,14 +209,25 @@ end
 -- All sessions of a user, and the last of them. `flat`: what HGETALL has said already, if it was asked.
 local function sessions_of(user, flat)
   flat = flat or pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user)
-  local list = {}
-  if is_error(flat) then
+  local list, names = {}, {}
+  if is_error(flat) or #flat == 0 then
     return list
   end
   for i = 1, #flat, 2 do
-    list[#list + 1] = session_parse(flat[i], flat[i + 1])
+    list[#list + 1], names[#names + 1] = session_parse(flat[i], flat[i + 1]), flat[i]
+  end
+  local beats = pcall_redis('HMGET', PREFIX .. 'meta:' .. user, unpack(names))
+  if not is_error(beats) then
+    for i, s in ipairs(list) do
+      take_beat(s, beats[i])
+    end
   end
   return list, last_of(list)
+end
+
+local function remove_session(user, name)
+  pcall_redis('HDEL', PREFIX .. 'meta:' .. user, name)
+  return call('HDEL', PREFIX .. 'sessions:' .. user, name)
 end
 
 local GROUPS_UNION_MAX = 500 -- as in presence/identity.h
@@ -266,7 +294,7 @@ local function keep_count()
 end
 
 -- False, with nothing written, when the user's key is of another type: it is another program's. Who calls has looked at meta and sessions.
--- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already.
+-- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already. `s.beats`: it lives on by its beats.
 local function go_online(user, reason, s, known)
   local key, meta = PREFIX .. 'user:' .. user, PREFIX .. 'meta:' .. user
   if not key_is(key, 'string') then
@@ -278,22 +306,23 @@ local function go_online(user, reason, s, known)
   announce(user, 'online', reason, seen, device, groups)
   call('SET', key, '1', 'PXAT', deadline)
   call('ZADD', DUE, deadline, user)
-  call('HSET', meta, 'status', 'online', 'lastSeen', seen, 'deviceId', device, 'role', s.role, 'since', NOW_TEXT,
-    'sinceSeen', seen, 'rev', int(rev), 'reason', reason, 'node', NODE)
   if known[2] or known[3] then
     call('HDEL', meta, 'sinceDevice', 'groups')
   end
-  if groups ~= '' then
-    call('HSET', meta, 'groups', groups)
+  local more = groups ~= '' and { 'groups', groups } or {}
+  if s.beats then
+    more[#more + 1], more[#more + 2] = s.name, int(s.beat)
   end
+  call('HSET', meta, 'status', 'online', 'lastSeen', seen, 'deviceId', device, 'role', s.role, 'since', NOW_TEXT,
+    'sinceSeen', seen, 'rev', int(rev), 'reason', reason, 'node', NODE, unpack(more))
   return true
 end
 
--- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already.
-local function go_offline(user, reason, seen, device, known)
+-- `list`: the sessions that stand. `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already.
+local function go_offline(user, reason, seen, device, list, known)
   local meta = PREFIX .. 'meta:' .. user
   known = known or call('HMGET', meta, 'lastSeen', 'sinceDevice', 'groups')
-  local seen_text = int(math.max(seen, seen_of(known[1])))
+  local seen_text = int(math.min(NOW, math.max(seen, past_seen(known[1]))))
   device = plain(device)
   announce(user, 'offline', reason, seen_text, device, '')
   for key, wanted in pairs({ [PREFIX .. 'user:' .. user] = 'string', [PREFIX .. 'sessions:' .. user] = 'hash' }) do
@@ -305,8 +334,12 @@ local function go_offline(user, reason, seen, device, known)
   -- A meta of another type is another program's.
   pcall_redis('HSET', meta, 'status', 'offline', 'lastSeen', seen_text, 'deviceId', device, 'since', NOW_TEXT,
     'sinceSeen', seen_text, 'rev', int(rev), 'reason', reason, 'node', NODE)
-  if known[2] or known[3] then
-    call('HDEL', meta, 'sinceDevice', 'groups')
+  local gone = (known[2] or known[3]) and { 'sinceDevice', 'groups' } or {}
+  for _, s in ipairs(list) do
+    gone[#gone + 1] = s.name
+  end
+  if #gone > 0 then
+    pcall_redis('HDEL', meta, unpack(gone))
   end
 end
 

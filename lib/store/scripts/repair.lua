@@ -31,9 +31,9 @@ local function end_external(user, list)
   for _, s in ipairs(list) do
     external = s.name == EXTERNAL and s or external
   end
-  call('HDEL', PREFIX .. 'sessions:' .. user, EXTERNAL)
+  remove_session(user, EXTERNAL)
   if #list == 1 then
-    go_offline(user, 'external', external.beat, external.device)
+    go_offline(user, 'external', external.beat, external.device, {})
   else
     settle(user)
   end
@@ -70,15 +70,15 @@ local function repair_listed(user, score, list, last, left)
   return '.'
 end
 
-local function repair_unlisted(user, last)
+local function repair_unlisted(user, list, last)
   if last and last.deadline > NOW then
     last.role = call('HGET', PREFIX .. 'meta:' .. user, 'role') or 'mobile'
     go_online(user, 'repaired', last)
     settle(user)
     return 'k'
   end
-  if last then
-    call('DEL', PREFIX .. 'sessions:' .. user)
+  for _, s in ipairs(list) do
+    remove_session(user, s.name)
   end
   if call('HGET', PREFIX .. 'meta:' .. user, 'status') == 'online' then
     call('HSET', PREFIX .. 'meta:' .. user, 'status', 'offline')
@@ -103,6 +103,7 @@ local function bound_sessions(user, list)
   for _, s in ipairs(list) do
     if s.name ~= EXTERNAL and s.beat > NOW + SLACK then
       s.deadline = math.min(s.deadline, NOW + math.max(0, s.deadline - s.beat))
+      remove_session(user, s.name)
       call('HSET', PREFIX .. 'sessions:' .. user, s.name,
         session_value(s.deadline, NOW, s.opened, s.reason, s.groups, s.device))
       moved = true
@@ -136,7 +137,7 @@ local function repair(user)
   if listed then
     return bound_index(user, listed)
   end
-  return repair_unlisted(user, last)
+  return repair_unlisted(user, list, last)
 end
 
 local refused = enter_epoch(false, pcall_redis('ZCARD', DUE))

@@ -155,18 +155,22 @@ static char model_say(struct model *m, const struct planned *p, int64_t now)
  * one may go. */
 static void model_compare_sessions(struct model *m, struct model_user *u, int64_t now)
 {
-    char key[64];
+    char key[64], meta[64];
     snprintf(key, sizeof(key), "presence:sessions:%s", u->name);
+    snprintf(meta, sizeof(meta), "presence:meta:%s", u->name);
     for (int i = 0; i < SESSIONS; i++) {
+        int64_t beat_ms = atoll(STORE_REDIS_TEXT(m->t, "HGET", meta, session_names[i]));
         const char *value = STORE_REDIS_TEXT(m->t, "HGET", key, session_names[i]);
         struct model_session *s = &u->sessions[i];
         struct stored_session stored;
-        if (store_session_read(span_of(session_names[i]), span_of(value), &stored) < 0) {
+        if (store_session_value_read(span_of(session_names[i]), span_of(value), &stored) < 0) {
             assert_true(!s->stands || s->deadline_ms <= now - 2);
             s->stands = false;
             continue;
         }
         assert_true(s->stands);
+        if (beat_ms > stored.beat_ms)
+            stored.deadline_ms += beat_ms - stored.beat_ms;
         assert_int_equal(stored.deadline_ms, s->deadline_ms);
         assert_true(span_equal(stored.device, span_of(devices[s->device])));
     }
@@ -208,6 +212,35 @@ static void model_batch(struct model *m)
         assert_int_equal(m->t->answer.outcomes.data[i], model_say(m, &plans[i], m->t->answer.state.now_ms));
 }
 
+/* A beat by plain commands, as a server writes it: by the script, where their answers say so. */
+static void model_beat(struct model *m)
+{
+    struct planned p;
+    char outcome;
+    int64_t now = store_redis_now(m->t);
+    plan(m, &p, now);
+    const struct model_session *s = &m->users[p.user].sessions[p.session];
+    if (s->stands) {
+        p.device = s->device;
+        p.op.opened_ms = s->opened_ms;
+    }
+    p.op.kind = OP_BEAT;
+    p.op.device = span_of(devices[p.device]);
+    p.op.extra = below(m, 4) ? SPAN_NONE : SPAN("{\"battery\":2}");
+    p.op.beat_ms = now - below(m, 10);
+    p.op.plain = true;
+    bool fails = !s->stands || p.op.beat_ms <= s->beat_ms;
+    store_redis_beats(m->t, &p.op, 1, &outcome);
+    assert_true(outcome == OUTCOME_ASK || (outcome == OUTCOME_DONE && !fails));
+    p.op.plain = false;
+    if (outcome == OUTCOME_ASK) {
+        assert_int_equal(store_redis_apply(m->t, &p.op, 1), 0);
+        assert_int_equal(m->t->answer.outcomes.data[0], model_say(m, &p, m->t->answer.state.now_ms));
+    } else {
+        model_say(m, &p, store_redis_now(m->t));
+    }
+}
+
 static void model_repair(struct model *m)
 {
     struct span users[USERS];
@@ -247,6 +280,8 @@ static void run(struct store_redis *t, uint64_t seed)
             model_repair(&m);
         else if (what == 4)
             usleep((useconds_t)below(&m, 4000));
+        else if (what < 9)
+            model_beat(&m);
         else
             model_batch(&m);
         store_view_checker_look(&w);

@@ -50,8 +50,8 @@ static void say_batch(struct fixture *x)
 {
     for (size_t i = 0; i < x->sync.op_count; i++) {
         const struct session_op *op = &x->sync.ops[i];
-        story_say(&x->story, "%s%c%.*s/%.*s", i ? " " : "", (char)op->kind, (int)op->user.len, op->user.data,
-                  (int)op->session.len - 2, op->session.data + 2);
+        story_say(&x->story, "%s%c%.*s/%.*s", i ? " " : "", op->plain ? 'p' : (char)op->kind,
+                  (int)op->user.len, op->user.data, (int)op->session.len - 2, op->session.data + 2);
     }
 }
 
@@ -63,7 +63,8 @@ static int on_send(void *arg, struct store_request *request, struct span command
         return -1;
     argv = asked_read(command);
     if (request == &x->sync.batch) {
-        assert_true(asked_is_script(argv, SCRIPT_APPLY));
+        assert_true(x->sync.beat_commands ? span_equal(asked_arg(argv, 0), SPAN("PEXPIREAT"))
+                                          : asked_is_script(argv, SCRIPT_APPLY));
         story_say(&x->story, "batch(");
         say_batch(x);
     } else if (request == &x->sync.audit) {
@@ -181,16 +182,46 @@ static void answer_node(struct fixture *x, struct span what)
     answer(x, &x->registry.request, &out);
 }
 
-/* "X,9,n." */
-static void answer_batch(struct fixture *x, struct span what)
+static struct redisReply *number_reply(int64_t number)
 {
     bytes_auto out = BYTES_INIT;
-    struct span epoch = span_split(&what, ','), rev = span_split(&what, ',');
+    answer_number(&out, number);
+    return answer_read(bytes_span(&out));
+}
 
-    answer_array(&out, 5);
-    write_state(x, epoch, rev, &out);
-    answer_text(&out, what);
-    answer(x, &x->sync.batch, &out);
+/* "X,9,n.": in epoch X, at revision 9; of a plain beat '.' is answers as they should be; of the other letters one is not. */
+static void answer_batch(struct fixture *x, struct span what)
+{
+    struct redisReply *replies[3 * SESSIONS_BATCH_MAX + 3];
+    bytes_auto script = BYTES_INIT, state = BYTES_INIT, outcomes = BYTES_INIT;
+    struct span epoch = span_split(&what, ','), rev = span_split(&what, ',');
+    size_t count = 0;
+    for (size_t i = 0; i < what.len; i++) {
+        if (!x->sync.ops[i].plain) {
+            bytes_append_char(&outcomes, what.data[i]);
+            continue;
+        }
+        replies[count++] = number_reply(what.data[i] != '0');
+        replies[count++] = number_reply(what.data[i] == '1');
+        replies[count++] = number_reply(what.data[i] != '2');
+    }
+    if (count > 0) {
+        answer_array(&state, 2);
+        answer_text(&state, epoch);
+        answer_text(&state, SPAN("1"));
+        replies[count++] = number_reply(1);
+        replies[count++] = answer_read(bytes_span(&state));
+    }
+    if (x->sync.beat_count < x->sync.op_count) {
+        answer_array(&script, 5);
+        write_state(x, epoch, rev, &script);
+        answer_text(&script, bytes_span(&outcomes));
+        replies[count++] = answer_read(bytes_span(&script));
+    }
+    store_request_answered_all(&x->sync.batch, (const struct redisReply *const *)replies, x->now_ms);
+    while (count > 0)
+        reply_free(replies[--count]);
+    end_turn(x);
 }
 
 /* "17,a:n/7,b:n/8": the next cursor, and what stands in the store. */
@@ -377,8 +408,25 @@ static void test_stories(void **state)
          "node() X5! nodes2 batch(oa/1) X6 n audit(0) node(X) X6 nodes2 "},
         {"one batch at a time", UP "+a +b batch=X,6,n batch=X,7,n",
          SAID "batch(oa/1) X6 n batch(ob/2) X7 n "},
-        {"beats are gathered", UP "+a batch=X,6,n @1100 *a | @1150 batch=X,6,.",
-         SAID "batch(oa/1) X6 n | batch(ba/1) X6 . "},
+        {"beats are gathered", UP "+a batch=X,6,n @1100 *a | @1200 | @1250 batch=X,6,.",
+         SAID "batch(oa/1) X6 n | | batch(pa/1) . "},
+        {"beats go along with what is sent", UP "+a +b batch=X,6,n batch=X,7,n @1100 *a *b +c batch=X,8,..n",
+         SAID "batch(oa/1) X6 n batch(ob/2) X7 n batch(pa/1 pb/2 oc/3) X8 . . n "},
+        {"the key was not moved on: the script, at once",
+         UP "+a batch=X,6,n @1100 *a @1350 batch=X,6,0 batch=X,6,.",
+         SAID "batch(oa/1) X6 n batch(pa/1) ? batch(ba/1) X6 . "},
+        {"its field was gone: the script, at once",
+         UP "+a +b batch=X,6,n batch=X,6,n @1100 *a *b @1350 batch=X,6,1. batch=X,7,n @1400 *a @1650 "
+            "batch=X,7,.",
+         SAID "batch(oa/1) X6 n batch(ob/2) X6 n batch(pa/1 pb/2) ? . batch(ba/1) X7 n batch(pa/1) . "},
+        {"it does not stand: the script, at once", UP "+a batch=X,6,n @1100 *a @1350 batch=X,6,2 batch=X,7,n",
+         SAID "batch(oa/1) X6 n batch(pa/1) ? batch(ba/1) X7 n "},
+        {"in another epoch the script is asked of all",
+         UP "+a +b batch=X,6,n batch=X,6,n @1100 *a *b @1350 batch=Y,6,.. batch=Y,7,..",
+         SAID "batch(oa/1) X6 n batch(ob/2) X6 n batch(pa/1 pb/2) ? ? batch(ba/1 bb/2) Y7! . . "
+              "batch(ra/1 rb/2) "},
+        {"one that goes meanwhile only ends", UP "+a batch=X,6,n @1100 *a @1350 -a batch=X,6,1 batch=X,7,f",
+         SAID "batch(oa/1) X6 n batch(pa/1) ? batch(ea/1) X7 f "},
         {"every second", UP "@2000 node=X,5 @3000 @4000", SAID "node(X) X5 nodes2 node(X) "},
         {"ten times as often", UP "hurry @2000 node=X,5 @2100 node=X,5 @2200",
          SAID "node(X) X5 nodes2 node(X) X5 nodes2 node(X) "},
@@ -442,8 +490,8 @@ static void test_stories(void **state)
         {"yet another epoch in the audit",
          UP "probe node=Y,90 probe node=Z,99 audit=0,a:n/7 audit=0,a:n/7 batch=Z,99,f",
          SAID "node(X) Y90! nodes2 audit(0) node(X) Z99! nodes2 audit(0) batch(ea/7) Z99 f node(Z) "},
-        {"told by a batch", UP "+a batch=X,6,n @1010 *a @1060 batch=Y,90,n batch=Y,90,. audit=0",
-         SAID "batch(oa/1) X6 n batch(ba/1) Y90! n batch(ra/1) Y90 . audit(0) node(Y) "},
+        {"told by a batch", UP "+a batch=X,6,n @1010 +b batch=Y,90,n batch=Y,90,.. audit=0",
+         SAID "batch(oa/1) X6 n batch(ob/2) Y90! n batch(ra/1 rb/2) Y90 . . audit(0) node(Y) "},
         {"back at a process that is not known: all is asserted, the epoch stays",
          UP "+a batch=X,6,n noinfo lost con node=X,6 batch=X,6,. audit=0,a:n/1,b:n/7 batch=X,7,f node=X,7",
          SAID
@@ -537,17 +585,66 @@ static void test_when_it_flushes(void **state)
     assert_int_equal(x.flush_ms, INT64_MAX);
     session_beat(&x.sessions, s, SPAN("{}"), x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
-    assert_int_equal(x.flush_ms, 2052);
+    assert_int_equal(x.flush_ms, 2252);
     x.now_ms += 1;
     session_beat(&x.sessions, s, SPAN("{}"), x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
-    assert_int_equal(x.flush_ms, 2052);
+    assert_int_equal(x.flush_ms, 2252);
     session_end(&x.sessions, s, "gone", SESSION_CLOSED, x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
     assert_int_equal(x.flush_ms, 2005);
     x.now_ms = 2005;
     end_turn(&x);
     assert_true(sessions_in_flight(&x.sessions));
+    teardown(&x);
+}
+
+/* The store may be about to take it for silent. */
+static void test_a_beat_near_its_deadline_does_not_wait(void **state)
+{
+    struct fixture x;
+    setup(&x, __func__, true);
+    story_tell(&x.story, "con node=X,5 @2000");
+    struct session *s = session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
+    session_sync_flush(&x.sync, x.now_ms);
+    story_tell(&x.story, "batch=X,6,n");
+    x.now_ms += TTL_MS / 2;
+    session_beat(&x.sessions, s, SPAN_NONE, x.now_ms);
+    session_sync_changed(&x.sync, x.now_ms);
+    assert_int_equal(x.flush_ms, x.now_ms + x.sync.beat_gather_ms);
+    session_sync_flush(&x.sync, x.now_ms);
+    story_tell(&x.story, "batch=X,6,.");
+    x.now_ms += TTL_MS / 4 * 3 + 1;
+    session_beat(&x.sessions, s, SPAN_NONE, x.now_ms);
+    session_sync_changed(&x.sync, x.now_ms);
+    assert_true(x.flush_ms <= x.now_ms);
+    teardown(&x);
+}
+
+/* Where Redis's time is not known well, the script bounds beats by it. */
+static void test_beats_are_plain_where_the_time_is_known(void **state)
+{
+    struct fixture x;
+    setup(&x, __func__, true);
+    story_tell(&x.story, "con node=X,5 @2000");
+    struct session *s = session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
+    session_sync_flush(&x.sync, x.now_ms);
+    story_tell(&x.story, "batch=X,6,n");
+    x.time.high_ms = x.time.low_ms + 101;
+    x.now_ms += 100;
+    session_beat(&x.sessions, s, SPAN_NONE, x.now_ms);
+    session_sync_flush(&x.sync, x.now_ms);
+    assert_int_equal(x.sync.beat_count, 0);
+    story_tell(&x.story, "batch=X,6,.");
+    x.time.high_ms = x.time.low_ms + 100;
+    session_beat(&x.sessions, s, SPAN_NONE, ++x.now_ms);
+    session_sync_flush(&x.sync, x.now_ms + TTL_MS / 2 - 200); /* as after a long outage */
+    assert_int_equal(x.sync.beat_count, 1);
+    story_tell(&x.story, "batch=X,6,.");
+    session_beat(&x.sessions, s, SPAN_NONE, ++x.now_ms);
+    session_sync_flush(&x.sync, x.now_ms + TTL_MS / 2);
+    assert_int_equal(x.sync.op_count, 1);
+    assert_int_equal(x.sync.beat_count, 0);
     teardown(&x);
 }
 
@@ -705,6 +802,8 @@ int main(void)
         cmocka_unit_test(test_connected_is_registered),
         cmocka_unit_test(test_when_it_flushes),
         cmocka_unit_test(test_a_full_batch_is_followed_at_once),
+        cmocka_unit_test(test_a_beat_near_its_deadline_does_not_wait),
+        cmocka_unit_test(test_beats_are_plain_where_the_time_is_known),
         cmocka_unit_test(test_ends_wait_for_a_row_of_hold_backs_at_most),
         cmocka_unit_test(test_what_takes_too_long_is_made_smaller),
         cmocka_unit_test(test_without_sessions),

@@ -188,6 +188,21 @@ int store_redis_apply(struct store_redis *t, const struct session_op *ops, size_
     return t->result;
 }
 
+void store_redis_beats(struct store_redis *t, const struct session_op *ops, size_t count, char *outcomes)
+{
+    bytes_auto out = BYTES_INIT, epoch = BYTES_INIT;
+    size_t commands = store_beats(&t->store, t->ttl_ms, ops, count, &out);
+    struct redisReply **replies = mem_array(commands, sizeof(*replies));
+    bytes_append_text(&epoch, STORE_REDIS_TEXT(t, "HGET", "presence:epoch", "id"));
+    replies[0] = store_redis_send(t, &out);
+    for (size_t i = 1; i < commands; i++)
+        replies[i] = store_redis_next(t);
+    store_read_beats((const struct redisReply *const *)replies, bytes_span(&epoch), ops, count, outcomes);
+    for (size_t i = 0; i < commands; i++)
+        freeReplyObject(replies[i]);
+    free(replies);
+}
+
 int store_redis_repair(struct store_redis *t, const struct span *users, size_t count)
 {
     bytes_auto out = BYTES_INIT;

@@ -77,6 +77,8 @@ struct session_op store_redis_op(char kind, const char *user, const char *sessio
 
 /* Each sends the script and reads its answer: what the reader returned. */
 int store_redis_apply(struct store_redis *t, const struct session_op *ops, size_t count);
+/* Plain beats, in the store's present epoch; the outcomes of those that are plain. */
+void store_redis_beats(struct store_redis *t, const struct session_op *ops, size_t count, char *outcomes);
 int store_redis_repair(struct store_redis *t, const struct span *users, size_t count);
 int store_redis_sweep(struct store_redis *t);
 

@@ -136,16 +136,18 @@ static void view_checker_log(struct store_view_checker *w)
 /* The last deadline of the user's sessions as they stand; 0 without any. */
 static int64_t view_checker_deadline(struct store_view_checker *w, const char *user)
 {
-    char key[256];
+    char key[256], meta_key[256];
     snprintf(key, sizeof(key), "presence:sessions:%s", user);
+    snprintf(meta_key, sizeof(meta_key), "presence:meta:%s", user);
     redisReply *r = redis_server_call(&w->t->server, "HGETALL", key, NULL);
+    redisReply *meta = redis_server_call(&w->t->server, "HGETALL", meta_key, NULL);
     int64_t last = 0;
-    for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements; i += 2) {
+    for (size_t i = 0; i < reply_count(r) / 2; i++) {
         struct stored_session s;
-        if (store_session_read(reply_text(r->element[i]), reply_text(r->element[i + 1]), &s) == 0 &&
-            s.deadline_ms > last)
+        if (store_session_read(r, i, meta, &s) == 0 && s.deadline_ms > last)
             last = s.deadline_ms;
     }
+    freeReplyObject(meta);
     freeReplyObject(r);
     return last;
 }

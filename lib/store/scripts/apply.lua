@@ -62,8 +62,9 @@ local function note_put(user, session, value, added)
   end
 end
 
-local function drop(user, session)
-  remove_session(user, session)
+-- Its beat in meta is the caller's.
+local function forget(user, session)
+  call('HDEL', SESSIONS .. user, session)
   local known = known_users[user]
   local s = known and known.by_name[session]
   if s then
@@ -71,9 +72,14 @@ local function drop(user, session)
   end
 end
 
-local function leave(user, reason, seen, device, list)
-  go_offline(user, reason, seen, device, list)
+local function drop(user, session)
+  forget(user, session)
+  pcall_redis('HDEL', META .. user, session)
+end
+
+local function leave(user, reason, seen, device, list, known)
   known_users[user] = { by_name = {}, by_device = {} }
+  return go_offline(user, reason, seen, device, list, known)
 end
 
 -- Users whose index, key and groups may differ from their sessions: they are settled once, at the end of the batch.
@@ -190,11 +196,12 @@ local function enter(op, user, s, extra, fresh)
     return 'x'
   end
   newest[user] = s.name
-  local alone = call('HLEN', SESSIONS .. user) == 1
+  local listed = call('ZADD', DUE, 'NX', int(s.deadline), user) == 0
+  -- Who is not listed has no sessions: any that somebody else left are found when they are said again, or by the sweep.
+  local alone = not listed and fresh or call('HLEN', SESSIONS .. user) == 1
   if op == 'o' and s.device ~= '' and not alone then
     take_over(user, s.name, s.device, tonumber(s.opened))
   end
-  local listed = call('ZSCORE', DUE, user)
   -- Online without a session: somebody deleted them, as an eviction does. Whoever has one of this user asserts it again.
   if listed and alone and fresh then
     ask_for_sessions(user)
@@ -202,8 +209,10 @@ local function enter(op, user, s, extra, fresh)
   if listed then
     join(user, s)
   else
+    s.listed = true
     local reason = op == 'b' and 'heartbeat' or op == 'r' and 'recovered' or extra ~= '' and extra or 'connected'
     if not go_online(user, reason, s, known) then
+      call('ZREM', DUE, user)
       drop(user, s.name)
       return 'x'
     end
@@ -291,15 +300,17 @@ local function live(op, op_role, user, session, beat_text, tail, extra)
   return enter(op, user, s, extra, added == 1)
 end
 
+-- The session and what go_offline asks of meta; or nil and the outcome.
 local function stored(user, session)
-  local value, beat = pcall_redis('HGET', SESSIONS .. user, session), pcall_redis('HGET', META .. user, session)
-  if is_error(value) or is_error(beat) then
+  local value = pcall_redis('HGET', SESSIONS .. user, session)
+  local known = pcall_redis('HMGET', META .. user, 'lastSeen', 'sinceDevice', 'groups', session)
+  if is_error(value) or is_error(known) then
     return nil, 'x'
   end
   if not value then
     return nil, 'm'
   end
-  return take_beat(session_parse(session, value), beat)
+  return take_beat(session_parse(session, value), known[4]), known
 end
 
 local function keep_metadata(user, metadata)
@@ -309,24 +320,23 @@ local function keep_metadata(user, metadata)
 end
 
 local function finish(user, session, beat, metadata, reason)
-  local s, code = stored(user, session)
+  local s, known = stored(user, session)
   if not s then
-    if code == 'm' then
+    if known == 'm' then
       touch(user, math.min(beat, NOW))
     end
-    return code
+    return known
   end
   local seen = math.max(s.beat, math.min(beat, NOW))
-  drop(user, session)
+  forget(user, session)
   keep_metadata(user, metadata)
-  if call('HLEN', SESSIONS .. user) > 0 then
-    touch(user, seen)
-    unsettle(user)
-    return '.'
+  if call('HLEN', SESSIONS .. user) == 0 then
+    return leave(user, reason, seen, s.device, { s }, known) and 'f' or '.'
   end
-  local listed = call('ZSCORE', DUE, user)
-  leave(user, reason, seen, s.device, {})
-  return listed and 'f' or '.'
+  call('HDEL', META .. user, session)
+  touch(user, seen)
+  unsettle(user)
+  return '.'
 end
 
 -- Lowers (g) or raises (d) a session's deadline, which its next beat makes an ordinary one again: by the script, since its own field is
@@ -362,6 +372,7 @@ local function force_offline(user, reason)
     return 'm'
   end
   local list, last = list_of(user)
+  call('DEL', SESSIONS .. user)
   leave(user, reason, last and last.beat or 0, last and last.device or call('HGET', META .. user, 'deviceId') or '', list)
   return 'f'
 end

@@ -134,6 +134,7 @@ local function judge(user, flat)
     seen = math.max(seen, s.beat)
   end
   local reason = last and plain(last.reason) or ''
+  delete(SESSIONS .. user, 'hash')
   go_offline(user, reason ~= '' and reason or 'expired', seen, last and last.device or known[4] or '', list, known)
   return NOW - deadline
 end

@@ -77,6 +77,13 @@ local function key_is(key, wanted)
   return found == 'none' or found == wanted
 end
 
+-- One of another type is another program's.
+local function delete(key, wanted)
+  if key_is(key, wanted) then
+    call('DEL', key)
+  end
+end
+
 -- With this a script ends before its first write, where an answer about one of our keys is an error: of another type it is another
 -- program's, and neither written nor deleted.
 local function refusal(reply, key)
@@ -261,7 +268,8 @@ local function groups_union(list)
 end
 
 -- Takes a revision, appends to the log, publishes. XADD refuses an id behind the log's last: the counter was lost or set
--- back, which is a new epoch. Who announces calls keep_count at the end of the script.
+-- back, which is a new epoch, and counts the index anew: that must be changed before. Who announces calls keep_count at the end of the
+-- script.
 local function announce(user, status, reason, seen, device, groups)
   local event
   local function compose()
@@ -273,14 +281,14 @@ local function announce(user, status, reason, seen, device, groups)
     return pcall_redis('XADD', LOG, 'MAXLEN', '~', LOG_MAX, rev_text .. '-0', 'event', event)
   end
   rev = rev + 1
+  announced, balance = true, balance + (status == 'online' and 1 or -1)
   local logged = compose()
   -- Where a key of another type stands in the log's place there is none: who missed something loads.
   if is_error(logged) and not string.find(logged.err, 'WRONGTYPE', 1, true) then
     begin_epoch()
-    rev = rev + 1
+    announced, rev = true, rev + 1
     compose()
   end
-  announced, balance = true, balance + (status == 'online' and 1 or -1)
   call('PUBLISH', PREFIX .. status, event)
   call('PUBLISH', PREFIX .. 'updates', event)
 end
@@ -294,18 +302,22 @@ local function keep_count()
 end
 
 -- False, with nothing written, when the user's key is of another type: it is another program's. Who calls has looked at meta and sessions.
--- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already. `s.beats`: it lives on by its beats.
+-- `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already. `s.beats`: it lives on by its beats. `s.listed`: the user
+-- stands in the index by now.
 local function go_online(user, reason, s, known)
   local key, meta = PREFIX .. 'user:' .. user, PREFIX .. 'meta:' .. user
-  if not key_is(key, 'string') then
+  local deadline = int(s.deadline)
+  -- GET makes SET refuse a key of another type.
+  if is_error(pcall_redis('SET', key, '1', 'PXAT', deadline, 'GET')) then
     return false
+  end
+  if not s.listed then
+    call('ZADD', DUE, deadline, user)
   end
   local groups = s.groups == '' and '' or groups_union({ s })
   known = known or call('HMGET', meta, 'lastSeen', 'sinceDevice', 'groups')
-  local deadline, seen, device = int(s.deadline), int(math.max(s.beat, past_seen(known[1]))), plain(s.device)
+  local seen, device = int(math.max(s.beat, past_seen(known[1]))), plain(s.device)
   announce(user, 'online', reason, seen, device, groups)
-  call('SET', key, '1', 'PXAT', deadline)
-  call('ZADD', DUE, deadline, user)
   if known[2] or known[3] then
     call('HDEL', meta, 'sinceDevice', 'groups')
   end
@@ -318,19 +330,16 @@ local function go_online(user, reason, s, known)
   return true
 end
 
--- `list`: the sessions that stand. `known`: lastSeen, sinceDevice and groups in meta, if somebody has asked already.
+-- Whether the user stood in the index. `list`: the sessions of which meta has a beat still. `known`: lastSeen, sinceDevice and groups in
+-- meta, if somebody has asked already. The sessions themselves are the caller's.
 local function go_offline(user, reason, seen, device, list, known)
   local meta = PREFIX .. 'meta:' .. user
   known = known or call('HMGET', meta, 'lastSeen', 'sinceDevice', 'groups')
   local seen_text = int(math.min(NOW, math.max(seen, past_seen(known[1]))))
   device = plain(device)
+  local listed = call('ZREM', DUE, user) == 1
   announce(user, 'offline', reason, seen_text, device, '')
-  for key, wanted in pairs({ [PREFIX .. 'user:' .. user] = 'string', [PREFIX .. 'sessions:' .. user] = 'hash' }) do
-    if key_is(key, wanted) then
-      call('DEL', key)
-    end
-  end
-  call('ZREM', DUE, user)
+  delete(PREFIX .. 'user:' .. user, 'string')
   -- A meta of another type is another program's.
   pcall_redis('HSET', meta, 'status', 'offline', 'lastSeen', seen_text, 'deviceId', device, 'since', NOW_TEXT,
     'sinceSeen', seen_text, 'rev', int(rev), 'reason', reason, 'node', NODE)
@@ -341,6 +350,7 @@ local function go_offline(user, reason, seen, device, list, known)
   if #gone > 0 then
     pcall_redis('HDEL', meta, unpack(gone))
   end
+  return listed
 end
 
 -- Brings index, key and groups of a user who is online in line with the sessions left (`list` and the last of them, where they are

@@ -22,11 +22,12 @@ static int64_t now_ms(struct call *c)
     return model_now_us(c->model) / 1000;
 }
 
-/* SET key value [PXAT ms | PX ms | EX s] */
+/* SET key value [PXAT ms [GET] | PX ms | EX s] */
 static void run_set(struct call *c)
 {
     int64_t expires_ms = NEVER_EXPIRES;
-    if (c->count == 5) {
+    bool gets = c->count == 6 && call_is(c, 5, "GET");
+    if (c->count >= 5) {
         if (call_integer(c, 4, &expires_ms) < 0)
             return;
         if (expires_ms <= 0) {
@@ -40,12 +41,21 @@ static void run_set(struct call *c)
         expires_ms = expires_ms < NEVER_EXPIRES ? expires_ms : NEVER_EXPIRES - 1;
     }
     struct value *v = model_key(c->model, c->args[1]);
+    if (gets && v && v->type != VALUE_STRING) {
+        answer_error(c, "WRONGTYPE Operation against a key holding the wrong kind of value");
+        return;
+    }
+    if (gets && v)
+        answer_bulk(c, bytes_span(&v->text));
+    else if (gets)
+        answer_nil(c);
     if (v)
         dataset_remove(model_data(c->model), v);
     v = dataset_obtain(model_data(c->model), c->args[1], VALUE_STRING);
     v->expires_ms = expires_ms;
     bytes_append_span(&v->text, c->args[2]);
-    answer_ok(c);
+    if (!gets)
+        answer_ok(c);
 }
 
 static void run_del(struct call *c)

@@ -21,8 +21,8 @@ static int read_score(struct call *c, size_t arg, double *ret)
 /* ZADD key [XX] score member …: XX adds none. */
 static void run_zadd(struct call *c)
 {
-    bool only_known = call_is(c, 2, "XX");
-    size_t first = only_known ? 3 : 2;
+    bool only_known = call_is(c, 2, "XX"), only_new = call_is(c, 2, "NX");
+    size_t first = only_known || only_new ? 3 : 2;
     int64_t fresh = 0;
     double score;
     if (c->count <= first || (c->count - first) % 2) {
@@ -37,7 +37,8 @@ static void run_zadd(struct call *c)
         return;
     for (size_t i = first; i < c->count; i += 2) {
         read_score(c, i, &score);
-        if (!only_known || value_item(v, c->args[i + 1]))
+        bool is_known = value_item(v, c->args[i + 1]);
+        if (is_known ? !only_new : !only_known)
             fresh += zset_put(v, c->args[i + 1], score);
     }
     call_settle(c, v);

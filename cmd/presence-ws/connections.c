@@ -21,6 +21,8 @@
 
 #define CLOSE_HEADER  2   /* bytes of a close frame before its payload */
 #define HELLOS_A_TICK 400 /* clients: about 2 ms of a tick of 20 */
+#define PINGS_MS                                                                                             \
+    200 /* pings of one such time go together: a process that is awake sends them at half the cost */
 
 struct client {
     struct list link; /* in connections.all */
@@ -293,6 +295,12 @@ void connections_tick(struct connections *cs)
     }
 }
 
+bool connections_calm(const struct connections *cs)
+{
+    return list_empty(&cs->all) ||
+           list_entry(cs->all.next, const struct client, link)->hello_round == cs->hello_round;
+}
+
 static bool beats_by_pong(const struct client *c)
 {
     return c->session && c->of->config->refresh_on_pong;
@@ -310,7 +318,8 @@ static int64_t check_due(const struct client *c)
         return (c->heard_ms > c->pinged_ms ? c->heard_ms : c->pinged_ms) + config->pong_timeout_ms;
     if (config->refresh_on_pong && interval_ms > bound_ms)
         interval_ms = bound_ms;
-    return (beats_by_pong(c) ? c->ponged_ms : c->heard_ms) + interval_ms;
+    int64_t due_ms = (beats_by_pong(c) ? c->ponged_ms : c->heard_ms) + interval_ms;
+    return interval_ms < PINGS_MS * 10 ? due_ms : (due_ms + PINGS_MS - 1) / PINGS_MS * PINGS_MS;
 }
 
 static int64_t stuck_at(const struct client *c)

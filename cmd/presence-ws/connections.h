@@ -48,6 +48,8 @@ struct session *connections_open_session(struct connections *cs, const struct ga
                                          void *owner);
 /* Tells clients that Redis is lost or back, some with each tick. */
 void connections_tick(struct connections *cs);
+/* Nothing is left to tell. */
+bool connections_calm(const struct connections *cs);
 /* All of a user, or those of one device; arriving ones are handoffs. */
 void connections_kick(struct connections *cs, struct span user, struct span device);
 /* Closes those whose tokens were revoked. */

@@ -260,6 +260,12 @@ const char *redis_glue_missing(const struct redis_glue *g)
     return missing;
 }
 
+bool redis_glue_calm(const struct redis_glue *g)
+{
+    bool up = !g->config->policy.enabled || !redis_glue_missing(g);
+    return up && !g->roster_sync.wanted && !g->revocation_sync.due && !sessions_urgent(&g->sessions);
+}
+
 void redis_glue_gather_metrics(const struct redis_glue *g)
 {
     const struct roster_sync *r = &g->roster_sync;

@@ -48,8 +48,9 @@ struct redis_glue {
 void redis_glue_start(struct redis_glue *g, const struct config *config, struct loop *loop, const char *node,
                       const char *address, const struct redis_glue_hooks *hooks, void *arg);
 void redis_glue_stop(struct redis_glue *g);
-/* Every 20 ms or so. */
+/* Every 20 ms or so, or less often while it is calm. */
 void redis_glue_tick(struct redis_glue *g, int64_t now_ms);
+bool redis_glue_calm(const struct redis_glue *g);
 /* The session table has something to send: at once, or with the next gathering. */
 void redis_glue_dirty(struct redis_glue *g);
 /* Sends a command of a machine of lib/store. */

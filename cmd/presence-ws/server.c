@@ -5,8 +5,9 @@
 #include "base/log.h"
 #include "control.h"
 
-#define TICK_MS     20
-#define DRAIN_SLICE 200 /* connections closed a tick */
+#define TICK_MS      20  /* from one tick to the next, at least; */
+#define CALM_TICK_MS 100 /* and at most */
+#define DRAIN_SLICE  200 /* connections closed a tick */
 
 static int roster_send(void *arg, struct store_request *request, struct span command)
 {
@@ -121,29 +122,53 @@ void server_upgrade(void *arg, int fd, struct gate_request *request, struct span
     handoffs_begin(s->handoffs, &arrival);
 }
 
-static void drain_step(struct server *s, int64_t now_ms)
+/* True when that was the last. */
+static bool drain_step(struct server *s, int64_t now_ms)
 {
     size_t left = connections_drain(s->connections, DRAIN_SLICE);
     bool sent = session_sync_idle(&s->redis.session_sync) || !s->redis.registry.connected;
     if ((left > 0 || !sent) && now_ms < s->drain_until_ms)
-        return;
+        return false;
     node_registry_leave(&s->redis.registry, now_ms);
     log_info("stopped", LOG_N("dropped", left));
-    loop_timer_stop(s->timer); /* the loop may run on for the last answers */
-    loop_stop(s->loop);
+    loop_stop(s->loop); /* it may run on for the last answers */
+    return true;
+}
+
+/* Nothing is under way that goes on with the ticks. */
+static bool is_calm(const struct server *s)
+{
+    return s->drain_until_ms == INT64_MAX && redis_glue_calm(&s->redis) && connections_calm(s->connections) &&
+           subscribers_calm(s->subscribers);
+}
+
+/* A process that wakes up 50 times a second for nothing takes more than 10,000 silent phones do. */
+static void plan_tick(void *arg)
+{
+    struct server *s = arg;
+    int64_t earliest_ms = s->ticked_ms + TICK_MS, due_ms = s->ticked_ms + CALM_TICK_MS;
+    int64_t wheel_ms = wheel_next_ms(&s->wheel), delay_ms;
+    if (wheel_ms < due_ms)
+        due_ms = wheel_ms;
+    if (due_ms < earliest_ms || !is_calm(s))
+        due_ms = earliest_ms;
+    s->wheel.planned_ms = due_ms;
+    delay_ms = due_ms - loop_now_ms(s->loop);
+    loop_timer_start(s->timer, delay_ms > 0 ? delay_ms : 0, 0);
 }
 
 static void on_tick(void *arg)
 {
     struct server *s = arg;
     int64_t now_ms = clock_mono_ms();
+    s->ticked_ms = loop_now_ms(s->loop);
     wheel_advance(&s->wheel, loop_now_ms(s->loop));
     redis_glue_tick(&s->redis, now_ms);
     subscribers_tick(s->subscribers);
     admission_tick(s->admission, now_ms);
     connections_tick(s->connections);
-    if (s->drain_until_ms != INT64_MAX)
-        drain_step(s, now_ms);
+    if (s->drain_until_ms == INT64_MAX || !drain_step(s, now_ms))
+        plan_tick(s);
 }
 
 int server_start(struct server *s)
@@ -151,6 +176,8 @@ int server_start(struct server *s)
     const struct config *c = &s->config;
     s->drain_until_ms = INT64_MAX;
     wheel_init(&s->wheel, loop_now_ms(s->loop));
+    s->wheel.sooner = plan_tick;
+    s->wheel.arg = s;
     redis_glue_start(&s->redis, c, s->loop, s->node, s->address, &redis_hooks, s);
     s->subscribers = subscribers_create(c, s->loop, &s->redis, &subscribers_hooks);
     s->admission = admission_create(c, s->loop, s->subscribers);
@@ -178,7 +205,8 @@ int server_start(struct server *s)
     s->redis.sessions.refused = connection_refused;
     s->redis.sessions.arg = s->handoffs;
     s->timer = loop_timer_create(s->loop, on_tick, s);
-    loop_timer_start(s->timer, TICK_MS, TICK_MS);
+    s->ticked_ms = loop_now_ms(s->loop);
+    plan_tick(s);
     return 0;
 }
 
@@ -188,6 +216,7 @@ void server_drain(struct server *s)
     log_info("draining", LOG_N("connections", connections_count(s->connections)));
     handoffs_end(s->handoffs);
     connections_drain_begin(s->connections);
+    plan_tick(s);
 }
 
 void server_hurry(struct server *s)

@@ -42,6 +42,7 @@ struct server {
     /* The life of the whole (server.c). */
     struct wheel wheel;
     struct loop_timer *timer; /* advances the wheel, ticks the parts */
+    int64_t ticked_ms;        /* the last time */
     int64_t drain_until_ms;   /* INT64_MAX: it does not drain */
 };
 

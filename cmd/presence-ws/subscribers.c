@@ -594,6 +594,11 @@ void subscribers_tick(struct subscribers *s)
     subscribers_ready(s);
 }
 
+bool subscribers_calm(const struct subscribers *s)
+{
+    return !s->some_ahead && list_empty(&s->groups->dying);
+}
+
 void subscribers_gather_metrics(const struct subscribers *s)
 {
     metric_set(&counters.views_waiting, (int64_t)(s->views.waiting + s->scans.waiting + !!s->scan_for));

@@ -35,8 +35,9 @@ struct subscribers *subscribers_create(const struct config *config, struct loop 
                                        struct redis_glue *redis, const struct subscribers_hooks *hooks);
 /* After the last subscription was removed. */
 void subscribers_destroy(struct subscribers *s);
-/* Every 20 ms or so. */
+/* Every 20 ms or so, or less often while it is calm. */
 void subscribers_tick(struct subscribers *s);
+bool subscribers_calm(const struct subscribers *s);
 void subscribers_gather_metrics(const struct subscribers *s);
 /* Whether one could be served: a roster was loaded once, or can be now. */
 bool subscribers_admissible(const struct subscribers *s);

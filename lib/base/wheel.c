@@ -107,6 +107,8 @@ void wheel_start(struct wheel *w, struct wheel_timer *t, int64_t due_ms)
     t->due_ms = due_ms;
     insert(w, t);
     w->count++;
+    if (w->sooner && due_ms < w->planned_ms)
+        w->sooner(w->arg);
 }
 
 void wheel_stop(struct wheel *w, struct wheel_timer *t)

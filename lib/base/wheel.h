@@ -23,6 +23,10 @@ struct wheel_timer {
 
 struct wheel {
     int64_t now_ms;
+    int64_t planned_ms; /* set by the owner: when it will advance the wheel next, */
+    void (*sooner)(
+        void *arg); /* and who is told of a timer that is started for an earlier time; NULL: nobody */
+    void *arg;
     size_t count;
     uint64_t occupied[WHEEL_LEVELS];
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];

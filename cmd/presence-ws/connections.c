@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/random.h"
 #include "counters.h"
 #include "relaying.h"
@@ -36,16 +37,19 @@ struct client {
     char *token_id; /* NULL: it has none */
     struct quota_place place;
     int64_t heard_ms;
-    int64_t ponged_ms;   /* the last pong, or the beginning */
-    int64_t pinged_ms;   /* a ping waits for its answer since; 0: none */
+    int64_t
+        checked_ms; /* when a ping was sent that waits for its answer; else the last pong, or the beginning */
     int64_t expires_ms;  /* of the token; 0: never */
-    int64_t release_ms;  /* a deferred heartbeat goes then; 0: none */
     uint32_t issued_s;   /* of the token; 0: not said */
     uint8_t hello_round; /* connections.hello_round, when it was last examined */
-    bool speaks_v1;
-    bool closing;
-    bool hello_due; /* a HELLO is to be sent as soon as one may be */
+    bool speaks_v1 : 1;
+    bool closing : 1;
+    bool hello_due : 1; /* a HELLO is to be sent as soon as one may be */
+    bool pinged : 1;    /* a ping waits for its answer */
+    bool deferred : 1;  /* a heartbeat waits for session_release_due */
 };
+
+static struct pool clients;
 
 struct connections {
     struct connections_config with;
@@ -314,11 +318,11 @@ static int64_t check_due(const struct client *c)
     int64_t interval_ms = config->ping_interval_ms, bound_ms = config->policy.ttl_ms * 3 / 4;
     if (interval_ms == 0)
         return INT64_MAX;
-    if (c->pinged_ms)
-        return (c->heard_ms > c->pinged_ms ? c->heard_ms : c->pinged_ms) + config->pong_timeout_ms;
+    if (c->pinged)
+        return (c->heard_ms > c->checked_ms ? c->heard_ms : c->checked_ms) + config->pong_timeout_ms;
     if (config->refresh_on_pong && interval_ms > bound_ms)
         interval_ms = bound_ms;
-    int64_t due_ms = (beats_by_pong(c) ? c->ponged_ms : c->heard_ms) + interval_ms;
+    int64_t due_ms = (beats_by_pong(c) ? c->checked_ms : c->heard_ms) + interval_ms;
     return interval_ms < PINGS_MS * 10 ? due_ms : (due_ms + PINGS_MS - 1) / PINGS_MS * PINGS_MS;
 }
 
@@ -327,10 +331,15 @@ static int64_t stuck_at(const struct client *c)
     return c->subscription ? subscribers_stuck_at(c->of->with.subscribers, c->subscription) : INT64_MAX;
 }
 
+static int64_t release_due(const struct client *c)
+{
+    return c->deferred && c->session ? session_release_due(&c->of->redis->sessions, c->session) : INT64_MAX;
+}
+
 /* Something with a deadline has begun: plans the next examination. */
 void connection_schedule(struct client *c)
 {
-    const int64_t others[] = {c->expires_ms, c->release_ms, stuck_at(c),
+    const int64_t others[] = {c->expires_ms, release_due(c), stuck_at(c),
                               c->relay ? relay_check_due(c->relay) : INT64_MAX};
     int64_t due_ms = check_due(c);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -350,10 +359,9 @@ static void on_timer(struct wheel_timer *timer, int64_t now_ms)
         connection_close(c, CLOSE_TOKEN_EXPIRED, "Token expired", "token_expired");
         return;
     }
-    if (c->release_ms && now_ms >= c->release_ms) {
-        c->release_ms = 0;
-        if (c->session)
-            session_release(&c->of->redis->sessions, c->session);
+    if (now_ms >= release_due(c)) {
+        c->deferred = false;
+        session_release(&c->of->redis->sessions, c->session);
         redis_glue_dirty(c->of->redis);
     }
     if (stuck_at(c) <= now_ms) {
@@ -365,11 +373,12 @@ static void on_timer(struct wheel_timer *timer, int64_t now_ms)
     if (c->closing)
         return;
     if (now_ms >= check_due(c)) {
-        if (c->pinged_ms) {
+        if (c->pinged) {
             drop(c, &counters.dropped_silent);
             return;
         }
-        c->pinged_ms = now_ms;
+        c->pinged = true;
+        c->checked_ms = now_ms;
         websocket_ping(c->ws);
     }
     connection_schedule(c);
@@ -379,9 +388,9 @@ void connection_heard(struct client *c, bool pong)
 {
     c->heard_ms = connection_now_ms(c);
     if (pong)
-        c->ponged_ms = c->heard_ms;
+        c->checked_ms = c->heard_ms;
     if (pong || !beats_by_pong(c))
-        c->pinged_ms = 0;
+        c->pinged = false;
 }
 
 /* A sign of life that counts. */
@@ -390,8 +399,8 @@ static void beat(struct client *c, struct span metadata)
     int64_t release_ms = session_beat(&c->of->redis->sessions, c->session, metadata, connection_now_ms(c));
     if (release_ms == 0) {
         redis_glue_dirty(c->of->redis);
-    } else if (c->release_ms == 0) {
-        c->release_ms = release_ms;
+    } else if (!c->deferred) {
+        c->deferred = true;
         connection_schedule(c);
     }
 }
@@ -537,11 +546,11 @@ void *connection_opened(void *arg, struct websocket *ws, struct gate_request *re
 {
     struct connections *cs = arg;
     const struct token *t = &request->token;
-    struct client *c = mem_zalloc(sizeof(*c));
+    struct client *c = pool_zalloc(&clients, sizeof(*c));
     struct arrival *arrival = cs->arrival;
     c->of = cs;
     c->ws = ws;
-    c->heard_ms = c->ponged_ms = loop_now_ms(cs->with.loop);
+    c->heard_ms = c->checked_ms = loop_now_ms(cs->with.loop);
     c->inbox.role = (uint8_t)t->role;
     c->inbox.encoding = (uint8_t)request->encoding;
     c->speaks_v1 = request->speaks_v1;
@@ -654,7 +663,7 @@ void connection_closed(struct client *c, enum websocket_end end)
     wheel_stop(cs->with.wheel, &c->timer);
     list_remove(&c->link);
     free(c->token_id);
-    free(c);
+    pool_free(c);
 }
 
 struct connections *connections_create(const struct connections_config *config)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "wire/frame.h"
 
 #include <errno.h>
@@ -338,6 +339,12 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void *allocate(void *ptr, size_t size, const char *reason)
+{
+    static struct pool pool;
+    return pool_realloc(&pool, ptr, size);
+}
+
 static int start_library(struct websocket_endpoint *e)
 {
     /* Its own pings stand in one sorted list, 57 us an insert at 15,000 connections: ours are the program's
@@ -346,6 +353,7 @@ static int start_library(struct websocket_endpoint *e)
     struct lws_context_creation_info info = {0};
     void *loops[1] = {loop_uv(e->loop)};
 
+    lws_set_allocator(allocate);
     lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
     info.port = CONTEXT_PORT_NO_LISTEN;
     info.protocols = protocols;

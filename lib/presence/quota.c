@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "presence/quota.h"
 
-#include "base/mem.h"
+#include "base/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MINUTE_US 60000000
 #define TIDY_MOST 256
+
+static struct pool shares;
 
 /* Each user who is connected has one, so that bytes count. */
 struct quota_share {
@@ -45,7 +47,7 @@ static void forget(struct quota *q, struct quota_share *share)
 {
     stop_idling(q, share);
     map_remove(share->of_address ? &q->addresses : &q->users, name_of(share));
-    free(share);
+    pool_free(share);
 }
 
 static struct quota_share *first_idle(const struct quota *q)
@@ -96,7 +98,7 @@ static struct quota_share *take_share(struct quota *q, struct map *in, struct sp
     if (name.len == 0)
         return NULL;
     if (!share) {
-        share = mem_zalloc(offsetof(struct quota_share, name) + name.len);
+        share = pool_zalloc(&shares, offsetof(struct quota_share, name) + name.len);
         list_init(&share->idle);
         share->of_address = in == &q->addresses;
         share->len = (uint16_t)name.len;

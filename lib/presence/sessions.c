@@ -2,6 +2,7 @@
 #include "presence/sessions.h"
 
 #include "base/mem.h"
+#include "base/pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ enum {
     PENDING_REFUSED = 64,
     PENDING_ASK = 128, /* no operation of its own: its beat is for apply.lua, at once */
 };
+static struct pool sessions;
+
 #define PENDING_ENTER  (PENDING_OPEN | PENDING_ASSERT)
 #define PENDING_LEAVE  (PENDING_END | PENDING_GRACE)
 #define PENDING_URGENT (PENDING_ENTER | PENDING_DRAIN | PENDING_LEAVE | PENDING_ASK)
@@ -68,7 +71,7 @@ static void session_free(struct session *s)
     free(s->metadata);
     free(s->metadata_sent);
     free(s->refusal);
-    free(s);
+    pool_free(s);
 }
 
 void sessions_finish(struct sessions *t)
@@ -129,7 +132,8 @@ static char *append(char *to, struct span text)
 static struct session *session_create(struct sessions *t, struct span user, struct span device,
                                       struct span groups_json)
 {
-    struct session *s = mem_zalloc(sizeof(*s) + user.len + device.len + groups_json.len);
+    size_t size = offsetof(struct session, text) + user.len + device.len + groups_json.len;
+    struct session *s = pool_zalloc(&sessions, size > sizeof(*s) ? size : sizeof(*s));
     list_append(&t->all, &s->all);
     list_init(&s->link);
     s->user_len = (uint8_t)user.len;
@@ -152,9 +156,14 @@ struct session *session_open(struct sessions *t, struct span user, struct span d
     return s;
 }
 
+int64_t session_release_due(const struct sessions *t, const struct session *s)
+{
+    return s->written_ms + t->heartbeat_min_ms;
+}
+
 int64_t session_beat(struct sessions *t, struct session *s, struct span metadata, int64_t now_ms)
 {
-    int64_t opens_ms = s->written_ms + t->heartbeat_min_ms;
+    int64_t opens_ms = session_release_due(t, s);
     s->heard_ms = now_ms;
     if (metadata.len > 0) {
         free(s->metadata);

@@ -49,13 +49,14 @@ struct session {
     uint8_t in_flight; /* operations of the batch in flight */
     uint8_t user_len, device_len;
     uint16_t groups_len;
-    bool ended;
-    bool cut;       /* its connection ended as SESSION_CUT */
-    bool orphaned;  /* it stood in the store, but not here: only its end is to be sent */
-    bool asserting; /* counted in sessions.asserting */
-    bool arriving; /* set by the owner: sessions.entered is called once the store has confirmed its opening */
-    bool open_sent; /* its opening was sent at least once: Redis may have it */
-    char text[];    /* user, device, groups (JSON), one after the other */
+    bool ended : 1;
+    bool cut : 1;       /* its connection ended as SESSION_CUT */
+    bool orphaned : 1;  /* it stood in the store, but not here: only its end is to be sent */
+    bool asserting : 1; /* counted in sessions.asserting */
+    bool
+        arriving : 1; /* set by the owner: sessions.entered is called once the store has confirmed its opening */
+    bool open_sent : 1; /* its opening was sent at least once: Redis may have it */
+    char text[];        /* user, device, groups (JSON), one after the other */
 };
 
 struct sessions {
@@ -105,6 +106,8 @@ struct session *session_open(struct sessions *t, struct span user, struct span d
 /* Returns 0 when the beat is to be written now (with the next batch), else the time at which session_release
  * must be called. metadata: JSON or empty. */
 int64_t session_beat(struct sessions *t, struct session *s, struct span metadata, int64_t now_ms);
+/* That time, for the newest kept beat. */
+int64_t session_release_due(const struct sessions *t, const struct session *s);
 /* The window has opened: the newest kept beat, if any, is written. */
 void session_release(struct sessions *t, struct session *s);
 /* A heartbeat came that does not count. `from`: its fromId, of which the first bytes are kept. The first is

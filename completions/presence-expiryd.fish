@@ -2,7 +2,7 @@
 complete -c presence-expiryd -f
 complete -c presence-expiryd -l listen -x -d 'where to serve health and metrics: addresses, unix:/path, systemd; separated by commas; localhost and * mean both families, or the one that the machine has'
 complete -c presence-expiryd -l reuseport -d 'let several presence-expiryd of this machine share the port'
-complete -c presence-expiryd -l sweep-interval -x -d 'how often passed deadlines are looked for (never less often than ten times a TTL)'
+complete -c presence-expiryd -l sweep-interval -x -d 'how often at least deadlines are looked for; each is handled when it passes (ten times a TTL at least)'
 complete -c presence-expiryd -l keyspace-events -d 'let Redis\'s expired events wake the sweep, and add Ex to notify-keyspace-events for it'
 complete -c presence-expiryd -l drain-delay -x -d 'at a shutdown, serve on for so long while /readyz says draining, for load balancers to notice'
 complete -c presence-expiryd -l enabled -d 'false: accept and hold clients, but keep no presence'

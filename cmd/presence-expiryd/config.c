@@ -14,9 +14,10 @@ static const struct setting rows[] = {
                  "localhost and * mean both families, or the one that the machine has"),
     SETTING_BOOL("reuseport", "PRESENCE_REUSEPORT", AT(reuseport), "false",
                  "let several presence-expiryd of this machine share the port"),
-    SETTING_DURATION("sweep-interval", "PRESENCE_SWEEP_INTERVAL", AT(sweep_interval_ms), "50ms", 1,
+    SETTING_DURATION("sweep-interval", "PRESENCE_SWEEP_INTERVAL", AT(sweep_interval_ms), "250ms", 1,
                      SWEEPER_GAP_MS / 2,
-                     "how often passed deadlines are looked for (never less often than ten times a TTL)"),
+                     "how often at least deadlines are looked for; each is handled when it passes (ten times "
+                     "a TTL at least)"),
     SETTING_BOOL("keyspace-events", "PRESENCE_KEYSPACE_EVENTS", AT(keyspace_events), "true",
                  "let Redis's expired events wake the sweep, and add Ex to notify-keyspace-events for it"),
     SETTING_DURATION(

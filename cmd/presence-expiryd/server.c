@@ -13,7 +13,7 @@
 
 #define LETTER(letter, ...) #letter
 
-#define TICK_MAX_MS   50
+#define TICK_MAX_MS   250
 #define LEAVE_POLL_MS 5
 
 /* Has the timer run when something has become due. */

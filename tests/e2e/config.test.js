@@ -78,7 +78,7 @@ test('where each value comes from, in a form that is a file again', { timeout: 6
   }
   const bounded = await check('presence-expiryd', [], { PRESENCE_TTL: '100ms' });
   assert.equal(values(bounded.stdout).PRESENCE_SWEEP_INTERVAL, '10ms');
-  assert.equal(comments(bounded.stdout).PRESENCE_SWEEP_INTERVAL, 'default (50ms); in force:');
+  assert.equal(comments(bounded.stdout).PRESENCE_SWEEP_INTERVAL, 'default (250ms); in force:');
 });
 
 // [program, arguments, environment, exit code, what stderr says]: a start and --check-config alike.

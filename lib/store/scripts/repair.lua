@@ -54,7 +54,7 @@ local function key_is_off(last, left)
   return last.deadline > NOW and (left < 0 or math.abs(NOW + left - last.deadline) > SLACK)
 end
 
-local function repair_listed(user, score, list, last, left)
+local function repair_listed(user, score, list, last, left, status)
   if left == -2 and last.deadline > NOW and has_external(list) then
     return end_external(user, list)
   end
@@ -62,7 +62,7 @@ local function repair_listed(user, score, list, last, left)
     settle(user)
     return 'k'
   end
-  if call('HGET', PREFIX .. 'meta:' .. user, 'status') ~= 'online' then
+  if status ~= 'online' then
     call('HSET', PREFIX .. 'meta:' .. user, 'status', 'online')
     settle(user) -- the groups, too
     return 'k'
@@ -70,7 +70,7 @@ local function repair_listed(user, score, list, last, left)
   return '.'
 end
 
-local function repair_unlisted(user, list, last)
+local function repair_unlisted(user, list, last, status)
   if last and last.deadline > NOW then
     last.role = call('HGET', PREFIX .. 'meta:' .. user, 'role') or 'mobile'
     go_online(user, 'repaired', last)
@@ -80,7 +80,7 @@ local function repair_unlisted(user, list, last)
   for _, s in ipairs(list) do
     remove_session(user, s.name)
   end
-  if call('HGET', PREFIX .. 'meta:' .. user, 'status') == 'online' then
+  if status == 'online' then
     call('HSET', PREFIX .. 'meta:' .. user, 'status', 'offline')
     return 'o'
   end
@@ -97,7 +97,7 @@ local function bound_index(user, score)
 end
 
 -- Redis's clock was set back: deadlines of before lie too far ahead, and would keep the silent online so long. Only a beat to come shows
--- that: a deadline far ahead may be that of a server with a longer TTL than the one who repairs.
+-- that: a deadline far ahead may be that of a server with a longer TTL than the one who repairs. Whether there was one.
 local function bound_sessions(user, list)
   local moved = false
   for _, s in ipairs(list) do
@@ -112,18 +112,21 @@ local function bound_sessions(user, list)
   if moved then
     settle(user)
   end
+  return moved
 end
 
 local function repair(user)
   local user_key = PREFIX .. 'user:' .. user
-  if not key_is(PREFIX .. 'meta:' .. user, 'hash') or not key_is(PREFIX .. 'sessions:' .. user, 'hash')
-    or not key_is(user_key, 'string') then
+  local flat, status = pcall_redis('HGETALL', PREFIX .. 'sessions:' .. user), pcall_redis('HGET', PREFIX .. 'meta:' .. user, 'status')
+  if is_error(flat) or is_error(status) or not key_is(user_key, 'string') then
     return 'x'
   end
-  bound_sessions(user, sessions_of(user))
+  local list, last = sessions_of(user, flat)
+  if bound_sessions(user, list) then
+    list, last = sessions_of(user)
+  end
   local left = call('PTTL', user_key)
   local listed = tonumber(call('ZSCORE', DUE, user) or nil)
-  local list, last = sessions_of(user)
   if left ~= -2 and left ~= 0 and (not last or NOW + left > last.deadline + SLACK) then
     -- Online without a session: an eviction may have taken one of ours, and whoever has it asserts it again.
     if listed and not last then
@@ -132,12 +135,12 @@ local function repair(user)
     return adopt(user, left, listed)
   end
   if listed and last then
-    return repair_listed(user, listed, list, last, left)
+    return repair_listed(user, listed, list, last, left, status)
   end
   if listed then
     return bound_index(user, listed)
   end
-  return repair_unlisted(user, list, last)
+  return repair_unlisted(user, list, last, status)
 end
 
 local refused = enter_epoch(false, pcall_redis('ZCARD', DUE))

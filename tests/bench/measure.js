@@ -3,11 +3,20 @@
 'use strict';
 const fs = require('node:fs');
 
+// Of each thread that lives, in microseconds: what it has taken.
+function threads(pid) {
+  return new Map(fs.readdirSync(`/proc/${pid}/task`).map((task) =>
+    [task, Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1000]));
+}
+
 // CPU of all threads, in microseconds.
 function cpu(pid) {
-  let ns = 0;
-  for (const task of fs.readdirSync(`/proc/${pid}/task`)) ns += Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-  return ns / 1000;
+  return [...threads(pid).values()].reduce((a, b) => a + b, 0);
+}
+
+// The same since then. What a thread had taken that has ended meanwhile must not count against the others.
+function cpuSince(before, pid) {
+  return [...threads(pid)].reduce((sum, [task, us]) => sum + us - (before.get(task) || 0), 0);
 }
 
 // Memory in kB, shared pages by their share.
@@ -28,11 +37,11 @@ function median(values) {
 
 // What `work` cost the processes: { names of pids: µs, value: what it returned, ms: how long it took }.
 async function during(pids, work) {
-  const before = Object.entries(pids).map(([name, pid]) => [name, pid, cpu(pid)]);
+  const before = Object.entries(pids).map(([name, pid]) => [name, pid, threads(pid)]);
   const began = process.hrtime.bigint();
   const value = await work();
   const ms = Number(process.hrtime.bigint() - began) / 1e6;
-  return { value, ms, ...Object.fromEntries(before.map(([name, pid, us]) => [name, cpu(pid) - us])) };
+  return { value, ms, ...Object.fromEntries(before.map(([name, pid, then]) => [name, cpuSince(then, pid)])) };
 }
 
 // How often Redis executed a command, its own doing left out.

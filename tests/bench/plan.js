@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What is measured, and how much of it: the quick form in 3 minutes, the full one in 35.
+// What is measured, and how much of it: the quick form in 8 minutes, the full one in 45.
 'use strict';
 const { bulk } = require('./bulk');
 const { expiry } = require('./expiry');
 const growth = require('./growth');
+const { limits: tryLimits } = require('./limits');
 const { median } = require('./measure');
 const { Ours, OursOverTcp, OursOverTls, Peer, using } = require('./rig');
 const { snapshot } = require('./snapshot');
 const { passing } = require('./passing');
+const strongest = require('./peers');
 const { phones, updates, quiet } = require('./stages');
 
 const count = (n) => n.toLocaleString('en-US');
@@ -66,6 +68,18 @@ async function router({ grids, scale }) {
   grids.push({ title: 'in front of a router', columns: ['nothing', 'nginx', 'presence', 'presence / nginx'], rows: [
     row('CPU per passed frame of 200 bytes', 'µs', 'cpu'), row('memory per phone (PSS)', 'B', 'memory'),
     row('a frame from phone to phone: p50', 'ms', 'p50'), row('  p99', 'ms', 'p99')] });
+}
+
+// presence beside Bun and mosquitto.
+async function peers({ grids, notes, scale }) {
+  grids.push(await strongest.connections(scale), await strongest.updates(scale), await strongest.fleets(scale));
+  notes.push(await strongest.anonymous());
+}
+
+async function limits({ grids, notes }) {
+  const tried = await tryLimits();
+  grids.push(tried.grid);
+  notes.push(...tried.notes);
 }
 
 const LATENCIES = [['p50', '  latency p50', 'ms'], ['p99', '  latency p99', 'ms']];
@@ -139,16 +153,16 @@ async function growingUsers({ grids, scale }) {
     ['server', '  CPU', 'µs'], ['commands', '  Redis commands', '']]);
 }
 
-const stages = { connections, storm, encryption, router, dashboards, snapshots, status, silence };
+const stages = { connections, storm, encryption, router, dashboards, snapshots, status, silence, peers, limits };
 const growing = { growingConnections, growingUsers };
 
 const quick = {
-  stages, seconds: 2, repeat: 3, rounds: 1, snapshots: [10000, 100000], peerUsers: 100000,
+  stages, seconds: 2, repeat: 3, rounds: 1, idle: 10, snapshots: [10000, 100000], peerUsers: 100000,
   silences: [{ users: 10000, spreadMs: 5000, waitMs: 5000 }],
 };
 
 const full = {
-  stages: { ...stages, ...growing }, seconds: 5, repeat: 5, rounds: 3,
+  stages: { ...stages, ...growing }, seconds: 5, repeat: 5, rounds: 3, idle: 60,
   phones: [1000, 5000, 18000], processes: [{ processes: 1, phones: 18000 }, { processes: 5, phones: 18000 }], users: [10000, 100000, 1000000], snapshots: [10000, 100000, 1000000], peerUsers: 100000,
   silences: [
     { users: 10000, spreadMs: 20000, waitMs: 20000 }, { users: 100000, spreadMs: 20000, waitMs: 20000 },

@@ -34,6 +34,8 @@ async function updates(rig, { dashboards, changes, seconds, repeat }) {
   return {
     cpu: medianOf(all, (r) => (r.server.measureUs - base * r.changes) / (r.delivered - r.changes)),
     change: base,
+    rate: medianOf(all, (r) => r.delivered / r.measuredMs * 1000),
+    share: medianOf(all, (r) => r.server.measureUs / r.measuredMs / 10),
     p50: medianOf(all, (r) => r.fromServer.p50Us / 1000),
     p99: medianOf(all, (r) => r.fromServer.p99Us / 1000),
     lost: all.reduce((sum, r) => sum + r.expected - r.delivered, 0),
@@ -42,9 +44,9 @@ async function updates(rig, { dashboards, changes, seconds, repeat }) {
 }
 
 // The same, quiet: a change now and then.
-async function quiet(rig, { dashboards, seconds, repeat }) {
+async function quiet(rig, { dashboards, changes = 10, seconds, repeat }) {
   await rig.startServer();
-  const reports = await load(rig, { phones: 0, rate: 0, changes: 10, dashboards, seconds, repeat });
+  const reports = await load(rig, { phones: 0, rate: 0, changes, dashboards, seconds, repeat });
   return { p50: medianOf(reports, (r) => r.fromServer.p50Us / 1000), p99: medianOf(reports, (r) => r.fromServer.p99Us / 1000) };
 }
 

@@ -2,9 +2,10 @@
 // Tables: what was measured, ours, the peer's, and how many times ours goes into the peer's; and what grows with what.
 'use strict';
 
-// Three digits that count; '–' where nothing was measured.
+// Three digits that count; '–' where nothing was measured; words as they are.
 function number(value) {
   if (value === undefined) return '–';
+  if (typeof value === 'string') return String(value);
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

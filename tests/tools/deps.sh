@@ -80,6 +80,7 @@ fuzz() {
 
 bench() {
     want_command wrk wrk 'asks presence-api for status, faster than a client in Node could'
+    want mosquitto 'a broker of MQTT to compare with (Debian starts one on port 1883 by itself)'
 }
 
 valgrind() {

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHANGE_BYTES 256 /* of the ring, for each change that is kept */
+#define CHANGE_BYTES 256  /* of the ring, for each change that is kept */
+#define BURST_US     5000 /* CPU that rounds may take before their share counts: a round of 500 sends or two */
 #define TIDY_MS      1000
 #define SEND_US      3000  /* sending changes, in one turn of the loop */
 #define STRIKE_MS    60000 /* one that kept up so long after its new snapshot may have another */
@@ -41,10 +42,12 @@ struct subscribers {
     bool sending;         /* a round is under way */
     bool changed;         /* something came meanwhile */
     int64_t round_cpu_us; /* that it has taken so far */
-    int64_t next_us;      /* the next one begins then, or later */
-    int64_t batch_ms;     /* some who asked for batches are to be sent to then; INT64_MAX: nobody */
-    int64_t tidied_ms;    /* when unused snapshots were last freed */
-    uint64_t observed;    /* entries whose latency was taken */
+    int64_t spent_us;     /* CPU of the rounds up to spent_at_us, less their share of the time */
+    int64_t spent_at_us;
+    int64_t next_us;   /* the next one begins then, or later */
+    int64_t batch_ms;  /* some who asked for batches are to be sent to then; INT64_MAX: nobody */
+    int64_t tidied_ms; /* when unused snapshots were last freed */
+    uint64_t observed; /* entries whose latency was taken */
 };
 
 bool subscribers_in_message(const struct subscription *w)
@@ -341,8 +344,8 @@ static void observe_latency(struct subscribers *s)
     }
 }
 
-/* The first change after a quiet time leaves at once. A round that took long is followed by a pause that keeps
- * the share of rounds in the time, up to the window. */
+/* A change leaves at once while rounds take less than their share of a core. What they have taken beyond it is
+ * spent_us, which time pays back; above BURST_US the next round waits until enough is paid, up to the window. */
 static void send_soon(struct subscribers *s)
 {
     int64_t wait_us = s->next_us - clock_mono_us();
@@ -356,11 +359,14 @@ static void send_soon(struct subscribers *s)
 
 static void end_round(struct subscribers *s)
 {
-    int64_t share = s->config->batch_share_percent;
-    int64_t pause_us = s->round_cpu_us * (100 - share) / share, window_us = s->config->batch_window_ms * 1000;
-    int64_t now_us = clock_mono_us();
+    int64_t share = s->config->batch_share_percent, window_us = s->config->batch_window_ms * 1000;
+    int64_t now_us = clock_mono_us(), left_us = s->spent_us - (now_us - s->spent_at_us) * share / 100;
     s->sending = false;
-    s->next_us = now_us + (pause_us < window_us ? pause_us : window_us);
+    s->spent_us = s->round_cpu_us + (left_us > 0 ? left_us : 0);
+    s->spent_at_us = now_us;
+    if (s->spent_us > BURST_US + window_us * share / 100)
+        s->spent_us = BURST_US + window_us * share / 100;
+    s->next_us = now_us + (s->spent_us - BURST_US) * 100 / share;
     observe_latency(s);
     if (s->changed)
         send_soon(s);

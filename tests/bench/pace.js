@@ -4,7 +4,7 @@
 const { performance } = require('node:perf_hooks');
 const { sleep } = require('./rig');
 
-const TICK_MS = 5;
+const TICK_MS = 1;
 const UNDERWAY = 64; // connects at once: mosquitto's backlog is 100
 
 // act(i) at `rate` a second, evenly: each tick does what is due by then.

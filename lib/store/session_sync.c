@@ -44,6 +44,7 @@ void session_sync_disconnected(struct session_sync *s)
     store_request_lost(&s->audit);
     if (s->audit_state == AUDIT_RUNNING)
         s->audit_state = AUDIT_DUE;
+    s->was_lost = true;
     s->sessions->connected = false;
     sessions_timed_out(s->sessions);
 }
@@ -54,11 +55,12 @@ static bool is_able(const struct session_sync *s, const struct store_request *r,
 }
 
 /* Beats are left to the script where Redis's time is not known well enough, or where they are so old that it may
- * have to refuse them. */
-static void choose_plain(struct session_sync *s, int64_t redis_ms)
+ * have to refuse them; and for a TTL after a connection was lost. What that has sent may still be executed, and
+ * set the times of beats back: the script keeps them in the session, too, where no plain command reaches. */
+static void choose_plain(struct session_sync *s, int64_t now_ms, int64_t redis_ms)
 {
     const struct redis_time *time = s->registry->time;
-    bool known = time->high_ms - time->low_ms <= CLOCK_KNOWN_MS;
+    bool known = time->high_ms - time->low_ms <= CLOCK_KNOWN_MS && now_ms >= s->plain_ms;
     s->beat_count = 0;
     for (size_t i = 0; i < s->op_count; i++) {
         struct session_op *op = &s->ops[i];
@@ -93,7 +95,7 @@ void session_sync_flush(struct session_sync *s, int64_t now_ms)
     s->op_count = sessions_dequeue(s->sessions, offset_ms, span_of(s->drain_text), s->ops);
     if (s->op_count == 0)
         return;
-    choose_plain(s, now_ms + offset_ms);
+    choose_plain(s, now_ms, now_ms + offset_ms);
     write_batch(s);
     if (!store_request_send(&s->batch, now_ms))
         sessions_requeue(s->sessions);
@@ -172,6 +174,9 @@ void session_sync_state(struct session_sync *s, const struct node_registry_news 
 
 void session_sync_registered(struct session_sync *s, int64_t now_ms)
 {
+    if (s->was_lost)
+        s->plain_ms = now_ms + s->config.ttl_ms;
+    s->was_lost = false;
     s->sessions->connected = true;
     proceed(s, now_ms);
 }

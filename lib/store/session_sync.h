@@ -42,8 +42,12 @@ struct session_sync {
     int64_t gather_ms, beat_gather_ms; /* from one batch to the next: of openings and ends, of beats alone */
     int64_t flush_ms;                  /* as last told to flush_at; INT64_MAX: since then it was flushed */
     int64_t retry_ms;                  /* nothing is sent until then, after an error answer */
-    int64_t ends_ms;                   /* ends are held back until then, */
-    int64_t held_ms;                   /* in a row since then; 0: never yet */
+    int64_t
+        plain_ms;    /* beats are plain from then on: a TTL after a connection was lost, whose commands may be
+                         executed late */
+    bool was_lost;   /* one was, since this one was registered */
+    int64_t ends_ms; /* ends are held back until then, */
+    int64_t held_ms; /* in a row since then; 0: never yet */
     int64_t free_ms; /* since then they are sent again; 0: they are held back, or none was sent */
     enum { AUDIT_NONE, AUDIT_DUE, AUDIT_RUNNING, AUDIT_ENDING } audit_state;
     char cursor[32];

@@ -129,6 +129,11 @@ local function judge(user, flat)
   if is_error(known) then
     known = {}
   end
+  -- Without meta the times of beats are gone, too.
+  if last and not known[1] and last.name ~= LOST and HOLDBACK > 0 then
+    wait_for_sessions(user)
+    return nil
+  end
   local seen = 0
   for _, s in ipairs(list) do
     seen = math.max(seen, s.beat)

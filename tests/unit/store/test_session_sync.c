@@ -425,6 +425,9 @@ static void test_stories(void **state)
          UP "+a +b batch=X,6,n batch=X,6,n @1100 *a *b @1350 batch=Y,6,.. batch=Y,7,..",
          SAID "batch(oa/1) X6 n batch(ob/2) X6 n batch(pa/1 pb/2) ? ? batch(ba/1 bb/2) Y7! . . "
               "batch(ra/1 rb/2) "},
+        {"after a lost connection the script, for a TTL",
+         UP "+a batch=X,6,n lost con node=X,6 @1100 *a @1400 batch=X,6,.",
+         SAID "batch(oa/1) X6 n node(X) X6 nodes2 batch(ba/1) X6 . "},
         {"one that goes meanwhile only ends", UP "+a batch=X,6,n @1100 *a @1350 -a batch=X,6,1 batch=X,7,f",
          SAID "batch(oa/1) X6 n batch(pa/1) ? batch(ea/1) X7 f "},
         {"every second", UP "@2000 node=X,5 @3000 @4000", SAID "node(X) X5 nodes2 node(X) "},

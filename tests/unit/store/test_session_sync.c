@@ -602,15 +602,22 @@ static void test_when_it_flushes(void **state)
     teardown(&x);
 }
 
+/* A phone that stands in the store, at 2000. */
+static struct session *let_in(struct fixture *x)
+{
+    story_tell(&x->story, "con node=X,5 @2000");
+    struct session *s = session_open(&x->sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, x, x->now_ms);
+    session_sync_flush(&x->sync, x->now_ms);
+    story_tell(&x->story, "batch=X,6,n");
+    return s;
+}
+
 /* The store may be about to take it for silent. */
 static void test_a_beat_near_its_deadline_does_not_wait(void **state)
 {
     struct fixture x;
     setup(&x, __func__, true);
-    story_tell(&x.story, "con node=X,5 @2000");
-    struct session *s = session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
-    session_sync_flush(&x.sync, x.now_ms);
-    story_tell(&x.story, "batch=X,6,n");
+    struct session *s = let_in(&x);
     x.now_ms += TTL_MS / 2;
     session_beat(&x.sessions, s, SPAN_NONE, x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
@@ -629,10 +636,7 @@ static void test_beats_are_plain_where_the_time_is_known(void **state)
 {
     struct fixture x;
     setup(&x, __func__, true);
-    story_tell(&x.story, "con node=X,5 @2000");
-    struct session *s = session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
-    session_sync_flush(&x.sync, x.now_ms);
-    story_tell(&x.story, "batch=X,6,n");
+    struct session *s = let_in(&x);
     x.time.high_ms = x.time.low_ms + 101;
     x.now_ms += 100;
     session_beat(&x.sessions, s, SPAN_NONE, x.now_ms);

@@ -12,7 +12,7 @@
 --     written yet (JSON) or ''; (u): the fromId that came
 --   extra, by operation:
 --   o  a session opens; an earlier connection of the same device ends with it     extra: reason, '' is connected
---   b  a heartbeat that plain commands can't write; opens the session again if it had ended                       extra: metadata (JSON) or ''
+--   b  a heartbeat, where plain commands did not do; reopens an ended session    extra: metadata (JSON) or ''
 --   r  a living session asserted after Redis was lost                             extra: ''
 --   e  a session ends                                                             extra: reason
 --   g  a session ends after the grace, unless it beats again                      extra: reason

@@ -6,19 +6,38 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 start=$SECONDS
-passed=0 failed=0
+logs=build/check
+passed=0
+failed=()
+rm -rf $logs
+mkdir -p $logs
 
 step() { # name command...
-    local name=$1 began=$SECONDS
+    local name=$1 began=$SECONDS status=0 out tee
     shift
     echo "== $name"
-    if "$@"; then
+    exec {out}> >(tee "$logs/$name.log")
+    tee=$!
+    "$@" >&"$out" 2>&1 {out}>&- || status=$?
+    exec {out}>&-
+    # What a test left running may hold the pipe open, which must not hold this one up.
+    timeout 5 tail --pid=$tee -s 0.1 -f /dev/null
+    if [ $status -eq 0 ]; then
         passed=$((passed + 1))
         echo "== $name: ok, $((SECONDS - began)) s"
     else
-        failed=$((failed + 1))
+        failed+=("$name")
         echo "== $name: FAILED, $((SECONDS - began)) s"
     fi
+}
+
+# What failed stands at the end, too: of a long log often only that is kept.
+repeat_failure() { # name
+    echo
+    echo "== $1: FAILED; the end of $logs/$1.log, and the lines that report a failure:"
+    tail -n 30 "$logs/$1.log"
+    echo '...'
+    grep -aE '^ *(✖|not ok)|FAILED|[Ee]rror:|: error|make.*Error' "$logs/$1.log" | cut -c 1-200 | tail -n 20
 }
 
 jobs=$(nproc)
@@ -40,5 +59,6 @@ step 'settings in the manual pages' tests/tools/settings.sh --check
 [ -z "${PRESENCE_FULL:-}" ] || step 'Debian 13' make --no-print-directory check-debian13
 step 'demo' env DEMO_SECONDS=10 make --no-print-directory demo
 echo "make check: $((SECONDS - start)) s"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+for name in "${failed[@]}"; do repeat_failure "$name"; done
+echo "$passed passed, ${#failed[@]} failed${failed[*]:+: $(printf '%s; ' "${failed[@]}" | sed 's/; $//')}"
+[ ${#failed[@]} -eq 0 ]

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GATHER_MS      5
+#define GATHER_MS      10 /* one batch of openings and ends in so long, */
+#define BURST          4  /* and so many at once */
 #define BEAT_GATHER_MS 250 /* but a twentieth of the TTL at most */
 #define CLOCK_KNOWN_MS                                                                                       \
     100 /* beats are plain where Redis's time is known so well: apply.lua alone bounds them by it */
@@ -82,6 +83,20 @@ static void write_batch(struct session_sync *s)
     s->batch.commands++;
 }
 
+/* A batch costs Redis and this server as much as several operations do: openings and ends share them where they
+ * are many, and wait for nothing where they are few. */
+static int64_t urgent_due(const struct session_sync *s)
+{
+    return s->paced_ms - (BURST - 1) * s->gather_ms;
+}
+
+static void pace(struct session_sync *s, int64_t now_ms)
+{
+    int64_t most_ms = now_ms + BURST * s->gather_ms; /* full batches follow each other without a wait */
+    int64_t paced_ms = (s->paced_ms > now_ms ? s->paced_ms : now_ms) + s->gather_ms;
+    s->paced_ms = paced_ms < most_ms ? paced_ms : most_ms;
+}
+
 void session_sync_flush(struct session_sync *s, int64_t now_ms)
 {
     struct store *store = s->registry->store;
@@ -97,6 +112,7 @@ void session_sync_flush(struct session_sync *s, int64_t now_ms)
         return;
     choose_plain(s, now_ms, now_ms + offset_ms);
     write_batch(s);
+    pace(s, now_ms);
     if (!store_request_send(&s->batch, now_ms))
         sessions_requeue(s->sessions);
 }
@@ -105,7 +121,7 @@ void session_sync_changed(struct session_sync *s, int64_t now_ms)
 {
     int64_t due_ms = NEVER;
     if (sessions_urgent(s->sessions))
-        due_ms = s->batch.sent_ms + s->gather_ms;
+        due_ms = urgent_due(s);
     else if (sessions_pending(s->sessions))
         due_ms = now_ms + s->beat_gather_ms;
     if (due_ms >= s->flush_ms)
@@ -139,9 +155,8 @@ static void advance(struct session_sync *s, int64_t now_ms)
 /* After an answer: what may be sent at once is. */
 static void proceed(struct session_sync *s, int64_t now_ms)
 {
-    bool gathered = now_ms - s->batch.sent_ms >= s->gather_ms;
     advance(s, now_ms);
-    if (s->sessions->backlog || (gathered && sessions_urgent(s->sessions)))
+    if (s->sessions->backlog || (sessions_urgent(s->sessions) && now_ms >= urgent_due(s)))
         session_sync_flush(s, now_ms);
     session_sync_changed(s, now_ms);
 }
@@ -277,7 +292,8 @@ void session_sync_init(struct session_sync *s, const struct session_sync_config 
 
 void session_sync_tick(struct session_sync *s, int64_t now_ms)
 {
-    if (sessions_urgent(s->sessions) || now_ms - s->batch.sent_ms >= s->beat_gather_ms)
+    bool urgent = sessions_urgent(s->sessions) && now_ms >= urgent_due(s);
+    if (urgent || now_ms - s->batch.sent_ms >= s->beat_gather_ms)
         session_sync_flush(s, now_ms);
     advance(s, now_ms);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The session sync: keeps the store's picture of this server's sessions true.
  *
- * It sends the batches of the session table (presence/sessions.h), one at a time, and alone decides when: the
- * first opening or end after a quiet time at once, further ones GATHER_MS after the batch before, beats alone
- * within BEAT_GATHER_MS. Beats of a batch go as plain commands before the script with all else; those whose answers
+ * It sends the batches of the session table (presence/sessions.h), one at a time, and alone decides when:
+ * openings and ends at once, but where there are many in one batch each GATHER_MS; beats alone within
+ * BEAT_GATHER_MS. Beats of a batch go as plain commands before the script with all else; those whose answers
  * say that they did not do are said again by the script. In another epoch it asserts every living session, then ends those that stand in the
  * store under its name but live no more (the audit), and has the registry report when that is done; after a
  * reconnect to a Redis process that is not known to be the same one it does so without another epoch. After an
@@ -39,7 +39,8 @@ struct session_sync {
     struct node_registry *registry;
     struct sessions *sessions;
     struct store_request batch, audit;
-    int64_t gather_ms, beat_gather_ms; /* from one batch to the next: of openings and ends, of beats alone */
+    int64_t gather_ms, beat_gather_ms; /* for one batch: of openings and ends, of beats alone */
+    int64_t paced_ms;                  /* the batches sent so far have their gather_ms each until then */
     int64_t flush_ms;                  /* as last told to flush_at; INT64_MAX: since then it was flushed */
     int64_t retry_ms;                  /* nothing is sent until then, after an error answer */
     int64_t

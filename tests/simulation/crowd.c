@@ -20,7 +20,7 @@
 #define LEARN_US    15000000 /* asserting takes at least so long, else the run tries nothing */
 #define BACK_MAX_US 120000000
 #define REST_US     10000000
-#define COMMAND_NS  4000
+#define COMMAND_NS  6000
 #define ELEMENT_NS  1000
 
 void crowd_settle(struct simulated_settings *s, size_t phones)

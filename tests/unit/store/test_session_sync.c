@@ -572,33 +572,69 @@ static size_t batch_answered(struct fixture *x, char outcome)
     return count;
 }
 
+static void open_one(struct fixture *x, const char *user)
+{
+    session_open(&x->sessions, span_of(user), SPAN_NONE, SPAN_NONE, x, x->now_ms);
+    session_sync_changed(&x->sync, x->now_ms);
+}
+
 static void test_when_it_flushes(void **state)
 {
     struct fixture x;
     struct session *s;
     setup(&x, __func__, true);
-    x.sync.gather_ms = 5;
+    x.sync.gather_ms = 10;
     story_tell(&x.story, "con node=X,5 @2000");
     s = session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
-    assert_true(x.flush_ms <= x.now_ms); /* after a quiet time: at once */
+    assert_true(x.flush_ms <= x.now_ms);
     end_turn(&x);
-    x.now_ms += 2;
     story_tell(&x.story, "batch=X,6,n");
     assert_int_equal(x.flush_ms, INT64_MAX);
     session_beat(&x.sessions, s, SPAN("{}"), x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
-    assert_int_equal(x.flush_ms, 2252);
+    assert_int_equal(x.flush_ms, 2250);
     x.now_ms += 1;
     session_beat(&x.sessions, s, SPAN("{}"), x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
-    assert_int_equal(x.flush_ms, 2252);
+    assert_int_equal(x.flush_ms, 2250);
     session_end(&x.sessions, s, "gone", SESSION_CLOSED, x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
-    assert_int_equal(x.flush_ms, 2005);
-    x.now_ms = 2005;
+    assert_true(x.flush_ms <= x.now_ms);
     end_turn(&x);
     assert_true(sessions_in_flight(&x.sessions));
+    teardown(&x);
+}
+
+/* A burst at once, then one batch in 10 ms; what comes while one is in flight leaves with its answer. */
+static void test_many_openings_share_batches(void **state)
+{
+    struct fixture x;
+    setup(&x, __func__, true);
+    x.sync.gather_ms = 10;
+    story_tell(&x.story, "con node=X,5 @2000");
+    open_one(&x, "a");
+    end_turn(&x);
+    open_one(&x, "b");
+    for (int i = 0; i < 3; i++) {
+        assert_true(sessions_in_flight(&x.sessions));
+        open_one(&x, "c");
+        batch_answered(&x, 'n');
+    }
+    assert_true(sessions_in_flight(&x.sessions));
+    open_one(&x, "d");
+    batch_answered(&x, 'n');
+    assert_false(sessions_in_flight(&x.sessions));
+    assert_int_equal(x.flush_ms, 2010);
+    x.now_ms = 2010;
+    end_turn(&x);
+    assert_true(sessions_in_flight(&x.sessions));
+    batch_answered(&x, 'n');
+    open_one(&x, "e");
+    assert_int_equal(x.flush_ms, 2020);
+    x.now_ms = 2060;
+    open_one(&x, "f");
+    assert_true(x.flush_ms <= x.now_ms);
     teardown(&x);
 }
 
@@ -808,6 +844,7 @@ int main(void)
         cmocka_unit_test(test_what_it_learns),
         cmocka_unit_test(test_connected_is_registered),
         cmocka_unit_test(test_when_it_flushes),
+        cmocka_unit_test(test_many_openings_share_batches),
         cmocka_unit_test(test_a_full_batch_is_followed_at_once),
         cmocka_unit_test(test_a_beat_near_its_deadline_does_not_wait),
         cmocka_unit_test(test_beats_are_plain_where_the_time_is_known),

@@ -16,7 +16,7 @@
 
 #define GATHER_MAX   4096        /* up to here one copy is cheaper than a second send() */
 #define IGNORED_MOST (256 << 10) /* read at full pace behind our close frame */
-#define FILES_MAX    1000000
+#define FILES_MAX    1000000     /* more, and the library takes 2560 */
 /* What a connection holds for it; control frames need 125. */
 #define RECEIVE_BUFFER 128
 /* Never cut a write: the default is a send() for each receive buffer's size. */
@@ -334,7 +334,6 @@ static void raise_file_limit(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return;
-    /* Without a limit the library falls back to 2560. */
     limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
     setrlimit(RLIMIT_NOFILE, &limit);
 }
@@ -345,7 +344,7 @@ static void *allocate(void *ptr, size_t size, const char *reason)
     return pool_realloc(&pool, ptr, size);
 }
 
-static int start_library(struct websocket_endpoint *e)
+static int start_library(struct websocket_endpoint *e, struct websocket_library *library)
 {
     /* Its own pings stand in one sorted list, 57 us an insert at 15,000 connections: ours are the program's
      * business. */
@@ -363,12 +362,35 @@ static int start_library(struct websocket_endpoint *e)
     info.pt_serv_buf_size = SERVICE_BUFFER;
     info.retry_and_idle_policy = &no_pings;
     info.user = e;
-    e->context = lws_create_context(&info);
-    if (!e->context)
+    library->context = lws_create_context(&info);
+    if (!library->context)
         return -1;
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
-    e->vhost = lws_create_vhost(e->context, &info);
-    return e->vhost ? 0 : -1;
+    library->vhost = lws_create_vhost(library->context, &info);
+    return library->vhost ? 0 : -1;
+}
+
+/* The one for this descriptor; NULL when it can't be started. It takes the size of its table from the limit of
+ * open files. */
+static struct websocket_library *library_for(struct websocket_endpoint *e, int fd)
+{
+    size_t i = 0;
+    rlim_t files = WEBSOCKET_FIRST_FILES;
+    struct rlimit limit, low;
+    for (; i + 1 < WEBSOCKET_LIBRARIES && (rlim_t)fd >= files; i++)
+        files *= 2;
+    struct websocket_library *library = &e->libraries[i];
+    if (library->vhost)
+        return library;
+    if (library->context || getrlimit(RLIMIT_NOFILE, &limit))
+        return NULL;
+    low = limit;
+    if (low.rlim_cur > files)
+        low.rlim_cur = files;
+    setrlimit(RLIMIT_NOFILE, &low);
+    int result = start_library(e, library);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return result == 0 ? library : NULL;
 }
 
 static void on_turn(uv_check_t *turns)
@@ -397,7 +419,7 @@ struct websocket_endpoint *websocket_endpoint_create(struct loop *loop, const st
     uv_check_init(loop_uv(loop), e->turns);
     uv_check_start(e->turns, on_turn);
     raise_file_limit();
-    if (start_library(e)) {
+    if (!library_for(e, 0)) {
         websocket_endpoint_destroy(e);
         return NULL;
     }
@@ -420,7 +442,8 @@ static bool has_gone(int fd, struct span request)
 int websocket_adopt(struct websocket_endpoint *e, int fd, struct gate_request *request,
                     struct span synthetic_request, const char *protocol)
 {
-    if (has_gone(fd, synthetic_request)) {
+    struct websocket_library *library = has_gone(fd, synthetic_request) ? NULL : library_for(e, fd);
+    if (!library) {
         close(fd);
         return -1;
     }
@@ -428,7 +451,7 @@ int websocket_adopt(struct websocket_endpoint *e, int fd, struct gate_request *r
     e->pending.protocol = protocol;
     e->pending.opened = false;
     /* NULL comes back also for a connection that opened and closed within the call. */
-    lws_adopt_socket_vhost_readbuf(e->vhost, fd, synthetic_request.data, synthetic_request.len);
+    lws_adopt_socket_vhost_readbuf(library->vhost, fd, synthetic_request.data, synthetic_request.len);
     e->pending.request = NULL;
     e->pending.protocol = NULL;
     return e->pending.opened ? 0 : -1;
@@ -439,18 +462,24 @@ size_t websocket_count(const struct websocket_endpoint *e)
     return e->count;
 }
 
+static void stop_library(struct websocket_endpoint *e, struct websocket_library *library)
+{
+    if (!library->context)
+        return;
+    lws_context_destroy(library->context);
+    /* On a foreign loop the library needs turns to let go of its handles, and a second call. */
+    for (int turn = 0; turn < DESTROY_TURNS && uv_run(loop_uv(e->loop), UV_RUN_NOWAIT); turn++)
+        ;
+    lws_context_destroy(library->context);
+}
+
 void websocket_endpoint_destroy(struct websocket_endpoint *e)
 {
     if (!e)
         return;
     e->destroying = true;
-    if (e->context) {
-        lws_context_destroy(e->context);
-        /* On a foreign loop the library needs turns to let go of its handles, and a second call. */
-        for (int turn = 0; turn < DESTROY_TURNS && uv_run(loop_uv(e->loop), UV_RUN_NOWAIT); turn++)
-            ;
-        lws_context_destroy(e->context);
-    }
+    for (size_t i = 0; i < WEBSOCKET_LIBRARIES; i++)
+        stop_library(e, &e->libraries[i]);
     websocket_watch_stop(e);
     uv_close((uv_handle_t *)e->turns, on_turns_closed);
     free(e);

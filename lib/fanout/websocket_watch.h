@@ -42,12 +42,20 @@ struct websocket_watch {
     size_t ignored; /* bytes that came behind our close frame */
 };
 
+/* The library looks through its whole table of descriptors, which is as large as the process's limit, at each connect
+ * and each close. So there are several, each with a table of twice the size: [0] has descriptors below
+ * WEBSOCKET_FIRST_FILES, [1] those below twice that, and so on; each is started with its first connection. */
+#define WEBSOCKET_FIRST_FILES 2048
+#define WEBSOCKET_LIBRARIES   10
+
 struct websocket_endpoint {
     struct loop *loop;
     struct websocket_hooks hooks;
     void *arg;
-    struct lws_context *context;
-    struct lws_vhost *vhost;
+    struct websocket_library {
+        struct lws_context *context;
+        struct lws_vhost *vhost; /* NULL: not started yet */
+    } libraries[WEBSOCKET_LIBRARIES];
     struct loop_timer *timer;
     struct uv_check_s *turns; /* of the loop, which are counted */
     uint32_t turn;

@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GATHER_MS      10 /* one batch of openings and ends in so long, */
-#define BURST          4  /* and so many at once */
+/* Openings and ends: what each makes the next batch wait, of all in one batch at least and at most so long, and
+ * how much of that is not waited for. */
+#define PACE_OP_MS     2
+#define PACE_MIN_MS    5
+#define PACE_MAX_MS    20
+#define PACE_CREDIT_MS 60
 #define BEAT_GATHER_MS 250 /* but a twentieth of the TTL at most */
 #define CLOCK_KNOWN_MS                                                                                       \
     100 /* beats are plain where Redis's time is known so well: apply.lua alone bounds them by it */
@@ -84,17 +88,20 @@ static void write_batch(struct session_sync *s)
 }
 
 /* A batch costs Redis and this server as much as several operations do: openings and ends share them where they
- * are many, and wait for nothing where they are few. */
+ * are many, and wait for nothing where they are few, or come all at once. */
 static int64_t urgent_due(const struct session_sync *s)
 {
-    return s->paced_ms - (BURST - 1) * s->gather_ms;
+    return s->paced_ms - s->credit_ms;
 }
 
 static void pace(struct session_sync *s, int64_t now_ms)
 {
-    int64_t most_ms = now_ms + BURST * s->gather_ms; /* full batches follow each other without a wait */
-    int64_t paced_ms = (s->paced_ms > now_ms ? s->paced_ms : now_ms) + s->gather_ms;
-    s->paced_ms = paced_ms < most_ms ? paced_ms : most_ms;
+    int64_t pause_ms = (int64_t)(s->op_count - s->beat_count) * PACE_OP_MS;
+    int64_t most_ms = now_ms + s->credit_ms + PACE_MAX_MS; /* full batches wait for none */
+    pause_ms = pause_ms < PACE_MIN_MS ? PACE_MIN_MS : pause_ms > PACE_MAX_MS ? PACE_MAX_MS : pause_ms;
+    s->paced_ms = (s->paced_ms > now_ms ? s->paced_ms : now_ms) + pause_ms;
+    if (s->paced_ms > most_ms)
+        s->paced_ms = most_ms;
 }
 
 void session_sync_flush(struct session_sync *s, int64_t now_ms)
@@ -281,7 +288,7 @@ void session_sync_init(struct session_sync *s, const struct session_sync_config 
     s->sessions = sessions;
     s->hooks = hooks;
     s->arg = arg;
-    s->gather_ms = GATHER_MS;
+    s->credit_ms = PACE_CREDIT_MS;
     s->beat_gather_ms = beat_gather_ms < BEAT_GATHER_MS ? beat_gather_ms : BEAT_GATHER_MS;
     s->flush_ms = NEVER;
     snprintf(s->drain_text, sizeof(s->drain_text), "%" PRId64, config->drain_ms);

@@ -2,7 +2,7 @@
 /* The session sync: keeps the store's picture of this server's sessions true.
  *
  * It sends the batches of the session table (presence/sessions.h), one at a time, and alone decides when:
- * openings and ends at once, but where there are many in one batch each GATHER_MS; beats alone within
+ * openings and ends at once, or where they keep coming in a batch each PACE_MAX_MS; beats alone within
  * BEAT_GATHER_MS. Beats of a batch go as plain commands before the script with all else; those whose answers
  * say that they did not do are said again by the script. In another epoch it asserts every living session, then ends those that stand in the
  * store under its name but live no more (the audit), and has the registry report when that is done; after a
@@ -39,10 +39,11 @@ struct session_sync {
     struct node_registry *registry;
     struct sessions *sessions;
     struct store_request batch, audit;
-    int64_t gather_ms, beat_gather_ms; /* for one batch: of openings and ends, of beats alone */
-    int64_t paced_ms;                  /* the batches sent so far have their gather_ms each until then */
-    int64_t flush_ms;                  /* as last told to flush_at; INT64_MAX: since then it was flushed */
-    int64_t retry_ms;                  /* nothing is sent until then, after an error answer */
+    int64_t beat_gather_ms; /* from one batch to the next, of beats alone */
+    int64_t paced_ms;       /* the pauses behind the batches sent so far end then; */
+    int64_t credit_ms;      /* so much earlier the next openings and ends may leave */
+    int64_t flush_ms;       /* as last told to flush_at; INT64_MAX: since then it was flushed */
+    int64_t retry_ms;       /* nothing is sent until then, after an error answer */
     int64_t
         plain_ms;    /* beats are plain from then on: a TTL after a connection was lost, whose commands may be
                          executed late */

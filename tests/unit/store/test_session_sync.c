@@ -378,7 +378,7 @@ static void setup(struct fixture *x, const char *name, bool sessions)
     sessions_init(&x->sessions, "n", TTL_MS, 0, 0, 0);
     node_registry_init(&x->registry, &registry, &x->store, &x->time, &registry_hooks, x);
     session_sync_init(&x->sync, &sync, &x->registry, &x->sessions, &sync_hooks, x);
-    x->sync.gather_ms = 0;
+    x->sync.credit_ms = INT32_MAX;
     x->flush_ms = INT64_MAX;
     x->has_sessions = sessions;
     story_init(&x->story, name, &table, x);
@@ -583,7 +583,6 @@ static void test_when_it_flushes(void **state)
     struct fixture x;
     struct session *s;
     setup(&x, __func__, true);
-    x.sync.gather_ms = 10;
     story_tell(&x.story, "con node=X,5 @2000");
     s = session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
     session_sync_changed(&x.sync, x.now_ms);
@@ -606,35 +605,62 @@ static void test_when_it_flushes(void **state)
     teardown(&x);
 }
 
-/* A burst at once, then one batch in 10 ms; what comes while one is in flight leaves with its answer. */
+/* What comes while a batch is in flight leaves with its answer, as long as there is credit; then each opening
+ * makes the next wait for 2 ms, a batch for 5 to 20 ms. */
 static void test_many_openings_share_batches(void **state)
 {
     struct fixture x;
     setup(&x, __func__, true);
-    x.sync.gather_ms = 10;
+    x.sync.credit_ms = 10;
     story_tell(&x.story, "con node=X,5 @2000");
     open_one(&x, "a");
     end_turn(&x);
     open_one(&x, "b");
-    for (int i = 0; i < 3; i++) {
-        assert_true(sessions_in_flight(&x.sessions));
-        open_one(&x, "c");
-        batch_answered(&x, 'n');
-    }
+    batch_answered(&x, 'n');
+    assert_true(sessions_in_flight(&x.sessions));
+    open_one(&x, "c");
+    batch_answered(&x, 'n');
     assert_true(sessions_in_flight(&x.sessions));
     open_one(&x, "d");
     batch_answered(&x, 'n');
     assert_false(sessions_in_flight(&x.sessions));
-    assert_int_equal(x.flush_ms, 2010);
-    x.now_ms = 2010;
+    assert_int_equal(x.flush_ms, 2005);
+    x.now_ms = 2005;
+    for (int i = 0; i < 6; i++)
+        open_one(&x, "e");
     end_turn(&x);
-    assert_true(sessions_in_flight(&x.sessions));
     batch_answered(&x, 'n');
-    open_one(&x, "e");
-    assert_int_equal(x.flush_ms, 2020);
-    x.now_ms = 2060;
     open_one(&x, "f");
+    assert_int_equal(x.flush_ms, 2005 + 2 * 7);
+    x.now_ms = 2019;
+    for (int i = 0; i < 30; i++)
+        open_one(&x, "g");
+    end_turn(&x);
+    batch_answered(&x, 'n');
+    open_one(&x, "h");
+    assert_int_equal(x.flush_ms, 2019 + 20);
+    x.now_ms = 2100;
+    session_sync_flush(&x.sync, x.now_ms);
+    batch_answered(&x, 'n');
+    open_one(&x, "i");
     assert_true(x.flush_ms <= x.now_ms);
+    teardown(&x);
+}
+
+/* Of a crowd, full batches follow each other; whoever comes behind it does not wait for all their pauses. */
+static void test_full_batches_do_not_keep_others_waiting(void **state)
+{
+    struct fixture x;
+    setup(&x, __func__, true);
+    x.sync.credit_ms = 10;
+    story_tell(&x.story, "con node=X,5 @2000");
+    for (int i = 0; i < 10 * SESSIONS_BATCH_MAX; i++)
+        open_one(&x, "a");
+    session_sync_flush(&x.sync, x.now_ms);
+    while (x.sync.batch.waiting)
+        batch_answered(&x, 'n');
+    open_one(&x, "b");
+    assert_int_equal(x.flush_ms, 2020);
     teardown(&x);
 }
 
@@ -702,7 +728,8 @@ static void test_a_full_batch_is_followed_at_once(void **state)
     int64_t begun_ms;
 
     setup(&x, __func__, true);
-    x.sync.gather_ms = x.sync.beat_gather_ms = 1000;
+    x.sync.credit_ms = -1000;
+    x.sync.beat_gather_ms = 1000;
     story_tell(&x.story, "con node=X,5 @3000");
     for (int i = 0; i < PHONES; i++) {
         char name[16];
@@ -845,6 +872,7 @@ int main(void)
         cmocka_unit_test(test_connected_is_registered),
         cmocka_unit_test(test_when_it_flushes),
         cmocka_unit_test(test_many_openings_share_batches),
+        cmocka_unit_test(test_full_batches_do_not_keep_others_waiting),
         cmocka_unit_test(test_a_full_batch_is_followed_at_once),
         cmocka_unit_test(test_a_beat_near_its_deadline_does_not_wait),
         cmocka_unit_test(test_beats_are_plain_where_the_time_is_known),

@@ -20,6 +20,7 @@
 #define READ_MAX  65536  /* bytes in a turn */
 #define PIECE     2048   /* of them, for hiredis's reader */
 #define SPARE_MAX 131072 /* bytes that are kept from one answer to the next */
+#define EARLY     8192   /* bytes at once: Redis begins with them while this turn of the loop goes on */
 #define TLS_ALERT 0x15   /* a record's type (RFC 8446, 5.1): what a TLS server answers to plain commands */
 
 struct redis_adapter {
@@ -280,8 +281,14 @@ const char *redis_adapter_lateness(const struct redis_adapter *a)
 void redis_adapter_send(struct redis_adapter *a, struct span commands)
 {
     bytes_append_span(&a->queued, commands);
-    if (!(a->events & UV_WRITABLE))
-        loop_task_want(a->write);
+    if (a->events & UV_WRITABLE)
+        return;
+    loop_task_want(a->write);
+    if (commands.len < EARLY || !a->connected || a->tls)
+        return;
+    bytes_append_span(&a->unsent, bytes_span(&a->queued));
+    bytes_reset(&a->queued);
+    send_unsent(a); /* the task meets the same error, and tells the owner */
 }
 
 size_t redis_adapter_queued(const struct redis_adapter *a)

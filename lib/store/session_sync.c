@@ -11,6 +11,7 @@
 #define PACE_MIN_MS    5
 #define PACE_MAX_MS    20
 #define PACE_CREDIT_MS 60
+#define EARLY          128 /* openings and ends, with which Redis begins while this turn of the loop goes on */
 #define BEAT_GATHER_MS 250 /* but a twentieth of the TTL at most */
 #define CLOCK_KNOWN_MS                                                                                       \
     100 /* beats are plain where Redis's time is known so well: apply.lua alone bounds them by it */
@@ -127,6 +128,8 @@ void session_sync_flush(struct session_sync *s, int64_t now_ms)
 void session_sync_changed(struct session_sync *s, int64_t now_ms)
 {
     int64_t due_ms = NEVER;
+    if (s->sessions->urgent >= EARLY && now_ms >= urgent_due(s))
+        session_sync_flush(s, now_ms);
     if (sessions_urgent(s->sessions))
         due_ms = urgent_due(s);
     else if (sessions_pending(s->sessions))
@@ -163,7 +166,7 @@ static void advance(struct session_sync *s, int64_t now_ms)
 static void proceed(struct session_sync *s, int64_t now_ms)
 {
     advance(s, now_ms);
-    if (s->sessions->backlog || (sessions_urgent(s->sessions) && now_ms >= urgent_due(s)))
+    if (s->sessions->backlog)
         session_sync_flush(s, now_ms);
     session_sync_changed(s, now_ms);
 }

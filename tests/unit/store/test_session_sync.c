@@ -655,12 +655,27 @@ static void test_full_batches_do_not_keep_others_waiting(void **state)
     x.sync.credit_ms = 10;
     story_tell(&x.story, "con node=X,5 @2000");
     for (int i = 0; i < 10 * SESSIONS_BATCH_MAX; i++)
-        open_one(&x, "a");
+        session_open(&x.sessions, SPAN("a"), SPAN_NONE, SPAN_NONE, &x, x.now_ms);
     session_sync_flush(&x.sync, x.now_ms);
     while (x.sync.batch.waiting)
         batch_answered(&x, 'n');
     open_one(&x, "b");
     assert_int_equal(x.flush_ms, 2020);
+    teardown(&x);
+}
+
+/* Redis begins with them while the loop is busy with the others. */
+static void test_many_openings_leave_within_the_turn(void **state)
+{
+    struct fixture x;
+    setup(&x, __func__, true);
+    story_tell(&x.story, "con node=X,5 @2000");
+    for (int i = 0; i < 127; i++)
+        open_one(&x, "a");
+    assert_false(sessions_in_flight(&x.sessions));
+    open_one(&x, "a");
+    assert_true(sessions_in_flight(&x.sessions));
+    assert_int_equal(x.sync.op_count, 128);
     teardown(&x);
 }
 
@@ -873,6 +888,7 @@ int main(void)
         cmocka_unit_test(test_when_it_flushes),
         cmocka_unit_test(test_many_openings_share_batches),
         cmocka_unit_test(test_full_batches_do_not_keep_others_waiting),
+        cmocka_unit_test(test_many_openings_leave_within_the_turn),
         cmocka_unit_test(test_a_full_batch_is_followed_at_once),
         cmocka_unit_test(test_a_beat_near_its_deadline_does_not_wait),
         cmocka_unit_test(test_beats_are_plain_where_the_time_is_known),

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -872,6 +873,54 @@ static void test_destroy_with_clients(void **state)
     scene_end(&s);
 }
 
+/* Takes all descriptors below `end`; *first is the first of them. */
+static void take_descriptors(int end, int *first)
+{
+    int fd = dup(STDIN_FILENO);
+    *first = fd;
+    while (fd >= 0 && fd < end - 1)
+        fd = dup(STDIN_FILENO);
+    assert_int_equal(fd, end - 1);
+}
+
+/* The library has a table of descriptors, and another one where that ends. */
+static void test_many_descriptors(void **state)
+{
+    static const int tables[] = {0, 2048, 4096, 8192};
+    struct scene s;
+    struct rlimit before, after;
+    int firsts[4], clients[4], count = 1;
+    scene_begin(&s);
+    getrlimit(RLIMIT_NOFILE, &before);
+    while (count < 4 && (rlim_t)tables[count] + 64 < before.rlim_cur)
+        count++;
+    for (int i = 0; i < count; i++) {
+        if (tables[i])
+            take_descriptors(tables[i], &firsts[i]);
+        connect_as(&s, "u");
+        clients[i] = s.client;
+        assert_true(s.client >= tables[i]);
+        say_frame(&s, 0x81, SPAN("hello"));
+        await(&s, "text 5 hello;");
+        s.log[0] = '\0';
+        assert_int_equal(websocket_write(s.ws, SPAN("\x81\x02hi")), WEBSOCKET_SENT);
+        await_inbox(&s, "\x81\x02hi");
+    }
+    assert_int_equal(websocket_count(s.endpoint), count);
+    getrlimit(RLIMIT_NOFILE, &after);
+    assert_int_equal(after.rlim_cur, before.rlim_cur);
+    close(clients[count - 1]);
+    await(&s, "closed cut;");
+    assert_int_equal(websocket_count(s.endpoint), count - 1);
+    s.client = -1;
+    scene_end(&s);
+    for (int i = 0; i < count - 1; i++)
+        close(clients[i]);
+    for (int i = 1; i < count; i++)
+        for (int fd = firsts[i]; fd < tables[i]; fd++)
+            close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -893,6 +942,7 @@ int main(void)
         cmocka_unit_test(test_no_circles_while_full),
         cmocka_unit_test(test_fragments),
         cmocka_unit_test(test_destroy_with_clients),
+        cmocka_unit_test(test_many_descriptors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,6 @@ void sessions_init(struct sessions *t, const char *node, int64_t ttl_ms, int64_t
                    int64_t grace_ms, int64_t abort_grace_ms)
 {
     memset(t, 0, sizeof(*t));
-    list_init(&t->all);
     list_init(&t->queue);
     list_init(&t->deferred_ends);
     list_init(&t->in_flight);
@@ -69,17 +68,18 @@ void sessions_init(struct sessions *t, const char *node, int64_t ttl_ms, int64_t
 static void session_free(struct session *s)
 {
     free(s->metadata);
-    free(s->metadata_sent);
     free(s->refusal);
     pool_free(s);
 }
 
 void sessions_finish(struct sessions *t)
 {
-    while (!list_empty(&t->all)) {
-        struct session *s = list_entry(t->all.next, struct session, all);
-        list_remove(&s->all);
-        session_free(s);
+    struct session *s, *next;
+    for (size_t at = 0; (s = map_next(&t->by_user, &at));) {
+        for (; s; s = next) {
+            next = s->next;
+            session_free(s);
+        }
     }
     map_finish(&t->by_user);
     free(t->names);
@@ -134,7 +134,6 @@ static struct session *session_create(struct sessions *t, struct span user, stru
 {
     size_t size = offsetof(struct session, text) + user.len + device.len + groups_json.len;
     struct session *s = pool_zalloc(&sessions, size > sizeof(*s) ? size : sizeof(*s));
-    list_append(&t->all, &s->all);
     list_init(&s->link);
     s->user_len = (uint8_t)user.len;
     s->device_len = (uint8_t)device.len;
@@ -168,6 +167,7 @@ int64_t session_beat(struct sessions *t, struct session *s, struct span metadata
     if (metadata.len > 0) {
         free(s->metadata);
         s->metadata = mem_strndup(metadata.data, metadata.len);
+        s->metadata_due = true;
     }
     if (now_ms < opens_ms)
         return opens_ms;
@@ -177,7 +177,7 @@ int64_t session_beat(struct sessions *t, struct session *s, struct span metadata
 
 void session_release(struct sessions *t, struct session *s)
 {
-    if (s->written_ms >= s->heard_ms && !s->metadata)
+    if (s->written_ms >= s->heard_ms && !s->metadata_due)
         return;
     t->hurry |= s->heard_ms - s->written_ms > t->ttl_ms / 4 * 3;
     s->written_ms = s->heard_ms;
@@ -239,7 +239,6 @@ static void forget(struct sessions *t, struct session *s)
     assertion_done(t, s);
     t->orphaned -= s->orphaned;
     t->count--;
-    list_remove(&s->all);
     session_free(s);
 }
 
@@ -370,14 +369,14 @@ static void fill_op(const struct sessions *t, const struct session *s, enum sess
     };
     if (kind == OP_END || kind == OP_GRACE) {
         ret->extra = span_of(s->end_reason);
-        ret->metadata = span_of(s->metadata_sent);
+        ret->metadata = span_of(s->metadata);
     }
     if (kind == OP_GRACE)
         ret->grace_ms = grace_of(t, s);
     if (kind == OP_DRAIN)
         ret->extra = drain_ms;
     if (kind == OP_BEAT) {
-        ret->extra = span_of(s->metadata_sent);
+        ret->extra = span_of(s->metadata);
         ret->plain = !(s->in_flight & (PENDING_ASK | PENDING_ENTER));
     }
     if (kind == OP_REFUSED) {
@@ -404,7 +403,7 @@ static struct span write_name(const struct sessions *t, uint64_t number, char *o
 static void dequeue(struct sessions *t, struct session *s)
 {
     /* An opening carries the time of the last beat, but not what came with it. */
-    bool has_beat = (s->pending & PENDING_ENTER) && !s->metadata;
+    bool has_beat = (s->pending & PENDING_ENTER) && !s->metadata_due;
     unqueue(t, s);
     list_append(&t->in_flight, &s->link);
     s->in_flight = s->pending & (has_beat ? (uint8_t)~PENDING_BEAT : 0xff);
@@ -412,10 +411,8 @@ static void dequeue(struct sessions *t, struct session *s)
     s->open_sent |= s->in_flight & PENDING_OPEN;
     if (s->in_flight & PENDING_REFUSED)
         s->refusal->unreported = false;
-    if (s->in_flight & (PENDING_BEAT | PENDING_LEAVE)) {
-        s->metadata_sent = s->metadata;
-        s->metadata = NULL;
-    }
+    if (s->in_flight & (PENDING_BEAT | PENDING_LEAVE))
+        s->metadata_due = false;
 }
 
 /* Whether the opening of another session of the user is pending. */
@@ -471,11 +468,12 @@ static uint8_t take_out(struct session *s, bool executed)
     uint8_t operations = s->in_flight;
     list_remove(&s->link);
     s->in_flight = 0;
-    if (!executed && !s->metadata)
-        s->metadata = s->metadata_sent;
-    else
-        free(s->metadata_sent);
-    s->metadata_sent = NULL;
+    if (!executed) {
+        s->metadata_due = s->metadata;
+    } else if (!s->metadata_due) {
+        free(s->metadata);
+        s->metadata = NULL;
+    }
     return operations;
 }
 
@@ -586,15 +584,20 @@ void sessions_assert_user(struct sessions *t, struct span user, int64_t now_ms)
             add_pending(t, s, PENDING_ASSERT);
 }
 
+static void assert_one(struct sessions *t, struct session *s, int64_t now_ms)
+{
+    if (s->asserting || !is_alive(t, s, now_ms))
+        return;
+    s->asserting = true;
+    t->asserting++;
+    if (!(s->pending & PENDING_OPEN))
+        add_pending(t, s, PENDING_ASSERT);
+}
+
 void sessions_assert_all(struct sessions *t, int64_t now_ms)
 {
-    for (struct list *at = t->all.next; at != &t->all; at = at->next) {
-        struct session *s = list_entry(at, struct session, all);
-        if (s->asserting || !is_alive(t, s, now_ms))
-            continue;
-        s->asserting = true;
-        t->asserting++;
-        if (!(s->pending & PENDING_OPEN))
-            add_pending(t, s, PENDING_ASSERT);
-    }
+    struct session *s;
+    for (size_t at = 0; (s = map_next(&t->by_user, &at));)
+        for (; s; s = s->next)
+            assert_one(t, s, now_ms);
 }

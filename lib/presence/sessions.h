@@ -33,7 +33,6 @@ struct refusal {
 };
 
 struct session {
-    struct list all;         /* in sessions.all */
     struct list link;        /* in sessions.queue, .deferred_ends or .in_flight, or in none */
     struct session *next;    /* of the same user */
     uint64_t number;         /* of the connection, unique in this process */
@@ -41,8 +40,7 @@ struct session {
     int64_t heard_ms;        /* last sign of life */
     int64_t written_ms;      /* heard_ms of the last beat that was put into a batch; 0: none */
     void *owner;             /* the connection; NULL once it has ended */
-    char *metadata;          /* JSON of the newest beat, until it is put into a batch; NULL: none */
-    char *metadata_sent;     /* that of the batch in flight */
+    char *metadata;          /* JSON of the newest beat that had one, until the store has it; NULL: none */
     struct refusal *refusal; /* NULL: every beat counted */
     const char *end_reason;
     uint8_t pending;   /* operations to be sent: PENDING_… */
@@ -55,12 +53,12 @@ struct session {
     bool asserting : 1; /* counted in sessions.asserting */
     bool
         arriving : 1; /* set by the owner: sessions.entered is called once the store has confirmed its opening */
-    bool open_sent : 1; /* its opening was sent at least once: Redis may have it */
-    char text[];        /* user, device, groups (JSON), one after the other */
+    bool metadata_due : 1; /* metadata is not in the batch in flight: it is to be put into one */
+    bool open_sent : 1;    /* its opening was sent at least once: Redis may have it */
+    char text[];           /* user, device, groups (JSON), one after the other */
 };
 
 struct sessions {
-    struct list all;
     struct list queue; /* sessions with pending operations, in the order in which they came up */
     struct list
         deferred_ends;     /* ends of an outage or a lost batch, or held back: sent behind all of `queue` */

@@ -191,14 +191,16 @@ bool ws_daemon_session(const void *owner, char ret_name[64])
 
 void ws_daemon_each(const struct ws_daemon *d, void (*look)(void *arg, const struct believed *b), void *arg)
 {
-    const struct list *all = &d->server.redis.sessions.all;
-    for (struct list *at = all->next; at != all; at = at->next) {
-        const struct session *s = list_entry(at, struct session, all);
-        struct believed b = {
-            .user = session_user(s), .device = session_device(s), .heard_us = s->heard_ms * 1000 - 1000000};
-        snprintf(b.name, sizeof(b.name), "%s/%llu", d->server.node, (unsigned long long)s->number);
-        if (!s->ended)
-            look(arg, &b);
+    const struct session *s;
+    for (size_t at = 0; (s = map_next(&d->server.redis.sessions.by_user, &at));) {
+        for (; s; s = s->next) {
+            struct believed b = {.user = session_user(s),
+                                 .device = session_device(s),
+                                 .heard_us = s->heard_ms * 1000 - 1000000};
+            snprintf(b.name, sizeof(b.name), "%s/%llu", d->server.node, (unsigned long long)s->number);
+            if (!s->ended)
+                look(arg, &b);
+        }
     }
 }
 

@@ -11,11 +11,13 @@
 void sessions_counted_check(const char *name, const struct sessions *l)
 {
     size_t count = 0, asserting = 0, orphaned = 0;
-    for (const struct list *at = l->all.next; at != &l->all; at = at->next) {
-        const struct session *s = list_entry(at, const struct session, all);
-        count++;
-        asserting += s->asserting;
-        orphaned += s->orphaned;
+    const struct session *s;
+    for (size_t at = 0; (s = map_next(&l->by_user, &at));) {
+        for (; s; s = s->next) {
+            count++;
+            asserting += s->asserting;
+            orphaned += s->orphaned;
+        }
     }
     if (l->count != count || l->asserting != asserting || l->orphaned != orphaned)
         fail_msg("%s: the session table has lost count", name);

@@ -47,7 +47,7 @@ static const struct setting rows[] = {
         "batch-window", "PRESENCE_BATCH_WINDOW", AT(batch_window_ms), "20ms", 0, 10000,
         "changes wait so long for others at most, and for viewers that asked for batches so long "
         "in any case; 0: none waits"),
-    SETTING_INT("batch-share", "PRESENCE_BATCH_SHARE", AT(batch_share_percent), "20", 1, 100,
+    SETTING_INT("batch-share", "PRESENCE_BATCH_SHARE", AT(batch_share_percent), "30", 1, 100,
                 "percent of a core that sending changes may take before they wait for others"),
     SETTING_SIZE(
         "ring-size", "PRESENCE_RING_SIZE", AT(ring_bytes), "4m", 65536, 1 << 30,

@@ -194,6 +194,7 @@ int main(int argc, char **argv)
         .start = on_start,
         .accepted = on_accepted,
         .exhausted = on_exhausted,
+        .gathers_connections = true,
         .drain = on_drain,
         .hurry = on_hurry,
         .reload = on_reload,

@@ -224,8 +224,9 @@ static void on_exhausted(void *arg)
 /* From the first socket to the last answer; the exit code. */
 static int serve(struct daemon *d)
 {
-    static const struct listener_hooks listener_hooks = {.accepted = on_accepted, .exhausted = on_exhausted};
     const struct daemon_program *p = d->program;
+    struct listener_hooks listener_hooks = {
+        .accepted = on_accepted, .exhausted = on_exhausted, .gathers = p->gathers_connections};
     struct daemon_settings settings = {0};
     struct settings_error error;
     random_hex(d->node, DAEMON_NODE_ID_SIZE - 1);

@@ -85,6 +85,7 @@ struct daemon_program {
     /* A listener's hooks. */
     void (*accepted)(void *arg, int fd, const char *peer);
     void (*exhausted)(void *arg); /* NULL: the log's line is enough */
+    bool gathers_connections;
     /* Refuses what is new, finishes what runs, then stops the loop. Sockets of systemd are left alone already. */
     void (*drain)(void *arg);
     void (*hurry)(void *arg); /* a further signal meanwhile: stops the loop without waiting */

@@ -18,6 +18,8 @@
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MS         100
+#define EACH_MS          (1000 / LISTENER_MANY)
+#define BURST_MS         20    /* the time of so many connections is not counted */
 #define LAST_ACCEPTS_MAX 10000 /* more than a backlog holds: they may come faster than they are accepted */
 
 /* One per listening descriptor; it outlives the listener until libuv has let go of the handle. */
@@ -35,7 +37,14 @@ struct listener {
     struct loop_timer *pause;
     struct port *ports[LISTEN_MAX];
     size_t count;
+    int64_t paced_ms; /* with EACH_MS for each connection, those so far last until then */
+    bool gathering;   /* a new connection ends no rest of the loop */
 };
+
+static void attend(struct listener *l, const struct port *port)
+{
+    loop_wake_on(l->loop, port->fd, l->gathering ? 0 : POLLIN);
+}
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
@@ -45,7 +54,7 @@ static void listener_start(struct listener *l)
         if (l->ports[i]->left)
             continue;
         uv_poll_start(&l->ports[i]->poll, UV_READABLE, on_readable);
-        loop_wake_on(l->loop, l->ports[i]->fd, POLLIN);
+        attend(l, l->ports[i]);
     }
 }
 
@@ -107,8 +116,24 @@ static int accept_one(struct port *port)
     }
     if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    l->paced_ms += EACH_MS;
     l->hooks.accepted(l->arg, fd, peer_name(&peer, name));
     return 0;
+}
+
+static void gather(struct listener *l)
+{
+    int64_t now_ms = loop_now_ms(l->loop), most_ms = now_ms + 2 * BURST_MS;
+    bool many = l->paced_ms > now_ms + BURST_MS;
+    l->paced_ms = l->paced_ms < now_ms ? now_ms : l->paced_ms < most_ms ? l->paced_ms : most_ms;
+    if (many)
+        loop_coalesce(l->loop);
+    if (many == l->gathering)
+        return;
+    l->gathering = many;
+    for (size_t i = 0; i < l->count; i++)
+        if (uv_is_active((uv_handle_t *)&l->ports[i]->poll))
+            attend(l, l->ports[i]);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -117,7 +142,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     /* `accepted` may destroy the listener, which clears the port's pointer. */
     for (int i = 0; i < ACCEPTS_PER_TURN && port->listener; i++)
         if (accept_one(port))
-            return;
+            break;
+    if (port->listener && port->listener->hooks.gathers)
+        gather(port->listener);
 }
 
 static void on_port_closed(uv_handle_t *handle)

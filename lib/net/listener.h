@@ -44,7 +44,11 @@ struct listener; /* accepts on a loop */
 struct listener_hooks {
     void (*accepted)(void *arg, int fd, const char *peer);
     void (*exhausted)(void *arg);
+    /* Connections that come by the hundred each second (LISTENER_MANY) wait for up to 8 ms (loop_coalesce), and are
+     * accepted together. */
+    bool gathers;
 };
+#define LISTENER_MANY 250
 struct listener *listener_create(struct loop *loop, const struct listen_set *set,
                                  const struct listener_hooks *hooks, void *arg);
 /* The program drains: sockets that systemd handed over are left alone from now on, since whoever waits there

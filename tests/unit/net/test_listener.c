@@ -301,7 +301,7 @@ static void on_exhausted(void *arg)
     setrlimit(RLIMIT_NOFILE, &a->before);
 }
 
-static const struct listener_hooks hooks = {on_accepted, on_exhausted};
+static const struct listener_hooks hooks = {.accepted = on_accepted, .exhausted = on_exhausted};
 
 static int connect_to(const struct listen_set *set)
 {
@@ -425,6 +425,36 @@ static void test_drains(void **state)
     }
 }
 
+/* Many that come together, one behind them, and one after a while: none is left waiting. */
+static void test_gathers(void **state)
+{
+    static const struct listener_hooks gathering = {.accepted = on_counted, .gathers = true};
+    enum { MANY = 100, ALL };
+    struct counted c = {.loop = loop_create()};
+    struct listen_set set;
+    char error[256];
+    int clients[ALL + 1];
+    assert_int_equal(listener_open("127.0.0.1:0", false, &set, error, sizeof(error)), 0);
+    struct listener *listener = listener_create(c.loop, &set, &gathering, &c);
+    for (int i = 0; i < MANY; i++)
+        clients[i] = connect_to(&set);
+    turn(&c);
+    assert_int_equal(c.accepted, MANY);
+    clients[MANY] = connect_to(&set);
+    turn(&c);
+    assert_int_equal(c.accepted, MANY + 1);
+    for (int i = 0; i < 5; i++)
+        turn(&c);
+    clients[ALL] = connect_to(&set);
+    turn(&c);
+    assert_int_equal(c.accepted, ALL + 1);
+    listener_destroy(listener);
+    loop_destroy(c.loop);
+    listener_close_socket(&set);
+    for (int i = 0; i <= ALL; i++)
+        close(clients[i]);
+}
+
 /* The name may be the next instance's by then. */
 static void test_a_file_is_removed_once(void **state)
 {
@@ -459,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_systemd_without_sockets),
         cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_drains),
+        cmocka_unit_test(test_gathers),
         cmocka_unit_test(test_a_file_is_removed_once),
         cmocka_unit_test(test_pauses_without_descriptors),
     };

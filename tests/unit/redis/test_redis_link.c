@@ -364,6 +364,24 @@ static void test_order(void **state)
     watch_stop(&w);
 }
 
+/* Redis begins with it while the turn goes on; what was asked before goes first. */
+static void test_much_leaves_within_the_turn(void **state)
+{
+    char text[8193];
+    struct watch w;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    watch_start(&w, over_unix());
+    await(&w, is_ready);
+    assert_int_equal(send_one(&w, "ECHO", "first"), 0);
+    assert_true(redis_link_queued(w.link) > 0);
+    assert_int_equal(send_one(&w, "ECHO", text), 0);
+    assert_int_equal(redis_link_queued(w.link), 0);
+    await(&w, all_answered);
+    assert_each_answered_once(&w, 0);
+    watch_stop(&w);
+}
+
 static void test_single_word(void **state)
 {
     struct watch w;
@@ -633,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_run_id),
         cmocka_unit_test(test_database),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_much_leaves_within_the_turn),
         cmocka_unit_test(test_single_word),
         cmocka_unit_test(test_not_ready),
         cmocka_unit_test(test_password),

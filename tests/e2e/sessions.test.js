@@ -158,11 +158,11 @@ scenario('PRESENCE_OFFLINE_GRACE: who is back within it was never away', { serve
 });
 
 scenario('a deadline passes with no expiryd alive: offline within the hold-back of the next one\'s start',
-  { env: { PRESENCE_TTL: '500ms', PRESENCE_HOLDBACK: '1s' } }, async (s) => {
+  { env: { PRESENCE_TTL: '2s', PRESENCE_HOLDBACK: '1s' } }, async (s) => {
     const dashboard = await s.dashboard();
     await s.phone('silent');
     const alive = await s.phone('alive', { beat: 100 });
-    await sleep(1500);
+    await sleep(3000);
     assert.deepEqual(dashboard.online, ['alive', 'silent'], 'nobody is marked offline by silence');
     const started = Date.now();
     await s.ready(await s.startExpiryd());

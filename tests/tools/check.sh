@@ -45,8 +45,7 @@ step build make --no-print-directory -j "$jobs" WERROR=1 all
 step lint make --no-print-directory lint
 step 'unit tests' make --no-print-directory -j "$jobs" WERROR=1 check-unit
 step 'simulation' make --no-print-directory check-hunt
-# Machines stand still for a second now and then, which makes an expiry late.
-step 'end-to-end tests' env PRESENCE_PATIENCE=2 make --no-print-directory check-e2e
+step 'end-to-end tests' make --no-print-directory check-e2e
 step 'sanitizer build and unit tests' make --no-print-directory -j "$jobs" SAN=address,undefined check-unit
 sanitized=('SAN=address,undefined' check-e2e)
 outside='access api closing conduct frames gate groups presence proxy_protocol quotas refused router tokens upstream viewers'

@@ -128,7 +128,7 @@ void session_sync_flush(struct session_sync *s, int64_t now_ms)
 void session_sync_changed(struct session_sync *s, int64_t now_ms)
 {
     int64_t due_ms = NEVER;
-    if (s->sessions->urgent >= EARLY && now_ms >= urgent_due(s))
+    if (s->sessions->urgent >= EARLY && is_able(s, &s->batch, now_ms) && now_ms >= urgent_due(s))
         session_sync_flush(s, now_ms);
     if (sessions_urgent(s->sessions))
         due_ms = urgent_due(s);
